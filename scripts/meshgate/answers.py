@@ -24,7 +24,7 @@ LONGEST_AGE = 9
 UNTOLD = 1.0
 
 
-def words(text: object, limit: int = WORDS) -> str:
+def excerpt(text: object, limit: int = WORDS) -> str:
     """What a server says, on one line and not for ever: a log may obey the start of the next."""
     line = " ".join(str(text).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

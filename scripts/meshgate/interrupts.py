@@ -29,7 +29,7 @@ STANDARD_ERROR = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Seconds that the main thread has to end in order, and that ended programs have to go.
-PATIENCE = 0.4
+GRACE = 0.4
 # Seconds between two looks at whether they have.
 PAUSE = 0.01
 # Seconds that one thread computes before another may, while the process ends.
@@ -116,7 +116,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _watch(signals: int, main_thread: int) -> None:
-    """Wait for the first signal, then end everything in PATIENCE, and the process last.
+    """Wait for the first signal, then end everything in GRACE, and the process last.
 
     Python's C code writes a byte into the pipe when a signal comes, in whatever thread. Nothing may
     be imported from here on, not even a codec: an interrupt that falls into the first lines of an
@@ -128,7 +128,7 @@ def _watch(signals: int, main_thread: int) -> None:
     sys.setswitchinterval(SWITCH)
     try:
         _silence()
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + GRACE
         while not _run.over and time.monotonic() < until:
             _signal_programs(signal.SIGTERM)
             if not _run.raised:
@@ -137,7 +137,7 @@ def _watch(signals: int, main_thread: int) -> None:
             time.sleep(PAUSE)
         while _signal_programs(signal.SIGTERM) and time.monotonic() < until:
             time.sleep(PAUSE)
-        while _signal_programs(signal.SIGKILL) and time.monotonic() < until + PATIENCE:
+        while _signal_programs(signal.SIGKILL) and time.monotonic() < until + GRACE:
             time.sleep(PAUSE)
     finally:
         _exit(INTERRUPTED, LINE)

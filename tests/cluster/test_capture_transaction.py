@@ -130,7 +130,7 @@ def test_two_captures_do_not_write_at_once(
     held = files(captured)
     api.objects.append(deployment("shop", "more"))
 
-    with capture_files.alone(captured, "dev"):
+    with capture_files.locked(captured, "dev"):
         assert capture(captured, api) == 2
     assert "another capture writes to this repository" in capsys.readouterr().err
     assert files(captured) == held

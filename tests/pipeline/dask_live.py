@@ -225,7 +225,7 @@ def test_a_worker_gives_no_result(
 def test_the_scheduler_ends_in_the_middle(
     fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask_cluster, "PATIENCE", 1)
+    monkeypatch.setattr(dask_cluster, "ANSWER", 1)
     with running(tmp_path / "cluster", 1, preload=SLOW) as cluster:
         wait_for(cluster.address, 1)
         thread = ended_in_the_middle(cluster.scheduler, tmp_path / "cluster/worker-0")

@@ -42,7 +42,7 @@ def test_nobody_answers(
     fleet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answers: bool
 ) -> None:
     """Neither where nothing listens, nor where something does that is no scheduler."""
-    monkeypatch.setattr(dask_cluster, "PATIENCE", 1)
+    monkeypatch.setattr(dask_cluster, "ANSWER", 1)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if answers:
@@ -61,7 +61,7 @@ def test_an_address_is_none(
     capsys: pytest.CaptureFixture[str],
     address: str,
 ) -> None:
-    monkeypatch.setattr(dask_cluster, "PATIENCE", 1)
+    monkeypatch.setattr(dask_cluster, "ANSWER", 1)
     assert main(["validate", "-C", str(fleet), "--no-cache", "--scheduler", address]) == 7
     assert f"the scheduler {address} does not answer" in capsys.readouterr().err
 

@@ -53,7 +53,7 @@ def test_a_crowd_is_one_entry(view: View) -> None:
 def test_few_clients_are_themselves(view: View) -> None:
     few = View(
         "prod",
-        Mesh([Resource.of(each) for each in objects(calls.CROWD)], MeshFacts()),
+        Mesh([Resource.of(each) for each in objects(calls.MOST_ONE_BY_ONE)], MeshFacts()),
         view.locate,
     )
     assert entries(CallsQuestion(few, full=False)) == entries(CallsQuestion(few))

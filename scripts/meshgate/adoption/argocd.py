@@ -9,14 +9,14 @@ from meshgate.adoption.candidates import (
     CandidateAnswer,
     EnvironmentCandidate,
     changed_by,
-    circle,
     described_changes,
+    first_circle,
     is_at_top,
     leads_to_sync,
-    normal,
+    normalized,
     sources_at,
 )
-from meshgate.adoption.contents import Contents, file_of, listed, mapping
+from meshgate.adoption.contents import Contents, file_of, mapping, mappings
 from meshgate.adoption.generators import asks_for_clusters, filled, left_out, parameters
 from meshgate.model import JSONObject, Resource
 from meshgate.model.sources import HelmChart
@@ -45,7 +45,7 @@ def candidates(contents: Contents) -> CandidateAnswer:
         ]
         for name, at in paths.items()
     }
-    if names := circle(dict(edges)):
+    if names := first_circle(dict(edges)):
         answer.unknown.append(
             "these Applications lead round in a circle, so that Argo CD would make them anew for "
             "ever: " + " -> ".join(names) + "; take the path of one of them to another folder"
@@ -57,7 +57,7 @@ def candidates(contents: Contents) -> CandidateAnswer:
 
 def _sources(application: Resource) -> list[JSONObject]:
     spec = application.spec
-    return [*filter(None, [mapping(spec.get("source"))]), *listed(spec.get("sources"))]
+    return [*filter(None, [mapping(spec.get("source"))]), *mappings(spec.get("sources"))]
 
 
 def _repository(source: JSONObject) -> str:
@@ -65,7 +65,7 @@ def _repository(source: JSONObject) -> str:
 
 
 def _paths(contents: Contents, application: Resource) -> list[str]:
-    paths = [normal(str(each["path"])) for each in _sources(application) if each.get("path")]
+    paths = [normalized(str(each["path"])) for each in _sources(application) if each.get("path")]
     return [path for path in paths if contents.has_folder(path)]
 
 
@@ -82,7 +82,7 @@ def _of_application(
             continue
         if not each.get("path"):
             continue  # `ref: values`: what other sources take files from
-        path = normal(str(each["path"]))
+        path = normalized(str(each["path"]))
         if not contents.has_folder(path):
             answer.unknown.append(
                 f"Application {name} syncs {path} of {_repository(each)}: there is no such "
@@ -181,7 +181,7 @@ def _of_set(
     """The Applications that an ApplicationSet makes, as far as files tell."""
     name = f"{application_set.name} ({file_of(application_set)})"
     template = mapping(application_set.spec.get("template"))
-    for generator in listed(application_set.spec.get("generators")):
+    for generator in mappings(application_set.spec.get("generators")):
         for folder in left_out(contents, generator):
             answer.left_out.setdefault(folder, f"ApplicationSet {name}")
         made = parameters(contents, generator)

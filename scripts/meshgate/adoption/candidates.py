@@ -52,7 +52,7 @@ class CandidateAnswer(Struct):
         return cls([], [], set(), {})
 
 
-def normal(path: str) -> str:
+def normalized(path: str) -> str:
     """A path as it is compared; those of Argo CD and Flux may start with `./` or `/`."""
     return posixpath.normpath(path.lstrip("/") or ".")
 
@@ -109,7 +109,7 @@ def described_changes(name: str, keys: Sequence[str]) -> str:
     )
 
 
-def circle(edges: dict[str, Sequence[str]]) -> list[str]:
+def first_circle(edges: dict[str, Sequence[str]]) -> list[str]:
     """The first circle of names, its first one repeated at the end; empty where there is none."""
     done: set[str] = set()
     for start in sorted(edges):

@@ -141,7 +141,7 @@ def mapping(value: object) -> JSONObject:
     return value if isinstance(value, dict) else {}
 
 
-def listed(value: object) -> list[JSONObject]:
+def mappings(value: object) -> list[JSONObject]:
     """The mappings of such a list."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 

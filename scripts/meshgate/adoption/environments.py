@@ -36,13 +36,13 @@ def environment_in(texts: Iterable[str]) -> str:
     return ""
 
 
-def rank(name: str) -> int:
+def usual_place(name: str) -> int:
     """Where an environment stands in the usual order."""
     ranks = [WORDS[part] for part in (name, *PARTS.split(name)) if part in WORDS]
     return ranks[0] if ranks else UNKNOWN
 
 
-def fit(name: str) -> str:
+def environment_name(name: str) -> str:
     """A name as environments.yaml takes it."""
     return UNFIT.sub("-", name.lower()).strip("-")[:LONGEST].strip("-") or "default"
 
@@ -50,12 +50,12 @@ def fit(name: str) -> str:
 def _of_parent(parts: list[str]) -> str:
     for parent, part in itertools.pairwise(parts):
         if parent in PARENTS and part not in SHARED | PARENTS and "." not in part:
-            return fit(part)
+            return environment_name(part)
     return ""
 
 
 def _of_word(parts: list[str]) -> str:
-    return next((fit(part) for part in reversed(parts) if part.lower() in WORDS), "")
+    return next((environment_name(part) for part in reversed(parts) if part.lower() in WORDS), "")
 
 
 def _in_word(parts: list[str]) -> str:

@@ -9,7 +9,7 @@ from meshgate.adoption.candidates import (
     described_changes,
     is_at_top,
     leads_to_sync,
-    normal,
+    normalized,
     sources_at,
 )
 from meshgate.adoption.contents import Contents, file_of, mapping
@@ -32,7 +32,7 @@ def candidates(contents: Contents) -> CandidateAnswer:
 
 
 def _of_kustomization(contents: Contents, resource: Resource, answer: CandidateAnswer) -> None:
-    path = normal(str(resource.spec.get("path") or "."))
+    path = normalized(str(resource.spec.get("path") or "."))
     name = f"Kustomization {resource.name} ({file_of(resource)})"
     if (path == "." and not is_at_top(contents)) or not contents.has_folder(path):
         answer.unknown.append(
@@ -59,7 +59,7 @@ def _of_kustomization(contents: Contents, resource: Resource, answer: CandidateA
 
 def _of_release(contents: Contents, resource: Resource, answer: CandidateAnswer) -> None:
     stated = mapping(mapping(resource.spec.get("chart")).get("spec"))
-    path = normal(str(stated.get("chart") or ""))
+    path = normalized(str(stated.get("chart") or ""))
     name = f"HelmRelease {resource.name} ({file_of(resource)})"
     if path not in contents.charts:
         answer.unknown.append(

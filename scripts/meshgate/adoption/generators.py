@@ -16,7 +16,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from meshgate.adoption.contents import Contents, listed, mapping
+from meshgate.adoption.contents import Contents, mapping, mappings
 from meshgate.errors import BuildError
 from meshgate.model import JSON, JSONObject, Origin, Resource
 from meshgate.source.load import document
@@ -64,7 +64,7 @@ def filled(value: JSON, given: Mapping[str, str]) -> JSON:
 
 def left_out(contents: Contents, generator: JSONObject) -> list[str]:
     """The folders that it, or one inside it, says are none of its own."""
-    directories = listed(mapping(generator.get("git")).get("directories"))
+    directories = mappings(mapping(generator.get("git")).get("directories"))
     patterns = [str(each.get("path")) for each in directories if each.get("exclude")]
     own = [folder for folder in _folders(contents) if _any(folder, patterns)]
     inner = [each for key in ("matrix", "merge") for each in _inner(generator, key)]
@@ -93,23 +93,23 @@ def _generated(contents: Contents, generator: JSONObject) -> Iterator[Parameters
 
 
 def _inner(generator: JSONObject, key: str) -> list[JSONObject]:
-    return listed(mapping(generator.get(key)).get("generators"))
+    return mappings(mapping(generator.get(key)).get("generators"))
 
 
 def _of_list(stated: JSONObject) -> Iterator[Parameters]:
-    for element in listed(stated.get("elements")):
+    for element in mappings(stated.get("elements")):
         yield dict(_flat(element))
 
 
 def _of_git(contents: Contents, stated: JSONObject) -> Iterator[Parameters]:
-    directories = listed(stated.get("directories"))
+    directories = mappings(stated.get("directories"))
     prefix = f"{stated['pathParamPrefix']}." if stated.get("pathParamPrefix") else ""
     left_out = [str(each.get("path")) for each in directories if each.get("exclude")]
     wanted = [str(each.get("path")) for each in directories if not each.get("exclude")]
     for folder in _folders(contents):
         if _any(folder, wanted) and not _any(folder, left_out):
             yield _with_values(stated, _of_path(folder, prefix))
-    named = listed(stated.get("files"))
+    named = mappings(stated.get("files"))
     left_out = [str(each.get("path")) for each in named if each.get("exclude")]
     wanted = [str(each.get("path")) for each in named if not each.get("exclude")]
     for file in contents.files:
@@ -167,7 +167,7 @@ def _of_matrix(contents: Contents, inner: Sequence[JSONObject]) -> Iterator[Para
 
 def _of_merge(contents: Contents, stated: JSONObject) -> Iterator[Parameters]:
     """What the first gives, with what the others say of the same keys."""
-    inner = listed(stated.get("generators"))
+    inner = mappings(stated.get("generators"))
     keys = stated.get("mergeKeys")
     if not inner or not isinstance(keys, list):
         return
@@ -184,7 +184,7 @@ def selects(selector: JSONObject, labels: Mapping[str, str]) -> bool:
     """Whether a label selector takes some labels; one that cannot be read takes none."""
     if any(labels.get(key) != str(value) for key, value in _labels(selector).items()):
         return False
-    for each in listed(selector.get("matchExpressions")):
+    for each in mappings(selector.get("matchExpressions")):
         key, operator = str(each.get("key")), each.get("operator")
         values = each.get("values")
         wanted = {str(value) for value in values} if isinstance(values, list) else set()
@@ -251,7 +251,7 @@ def _documents(contents: Contents, file: str) -> Iterator[JSONObject]:
         value = document(read_inside(contents.root, file), Origin(file))
     except BuildError:
         return
-    yield from listed(value) if isinstance(value, list) else [value] if mapping(value) else []
+    yield from mappings(value) if isinstance(value, list) else [value] if mapping(value) else []
 
 
 def _flat(value: JSONObject, before: str = "") -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from meshgate.adoption.candidates import CandidateAnswer, EnvironmentCandidate, leads_to_sync
-from meshgate.adoption.contents import Contents, file_of, is_sync, listed, mapping
+from meshgate.adoption.contents import Contents, file_of, is_sync, mapping, mappings
 from meshgate.adoption.environments import environment_in
 from meshgate.errors import BuildError
 from meshgate.model import MESH_KINDS, JSONObject
@@ -141,7 +141,7 @@ def _gives_values(contents: Contents, chart: str, name: str) -> bool:
         return False
     given = _mapping_in(contents, name)
     known = {GLOBAL, *_mapping_in(contents, f"{chart}/values.yaml")}
-    for each in listed(_description(contents, chart).get("dependencies")):
+    for each in mappings(_description(contents, chart).get("dependencies")):
         known |= {str(each[key]) for key in ("name", "alias") if each.get(key)}
     return bool(given) and known.issuperset(given)
 

@@ -11,7 +11,7 @@ from msgspec import Struct, convert, structs
 from meshgate.adoption import argocd, flux, loose
 from meshgate.adoption.candidates import CandidateAnswer, EnvironmentCandidate
 from meshgate.adoption.contents import Contents
-from meshgate.adoption.environments import environment_in, fit, rank
+from meshgate.adoption.environments import environment_in, environment_name, usual_place
 from meshgate.adoption.facts import Facts, facts
 from meshgate.adoption.running import RunningOutside, outside
 from meshgate.config import Configuration
@@ -100,7 +100,7 @@ def propose(
             built = _buildable(environment, files, settings, broken)
             if built is not None:
                 proposed.append(Proposed(built, tuple(named_by)))
-    proposed.sort(key=lambda each: (rank(each.environment.name), each.environment.name))
+    proposed.sort(key=lambda each: (usual_place(each.environment.name), each.environment.name))
     proposed = _told_apart(proposed, unknown)
     done, findings = _judged(contents, proposed, files, settings)
     unknown += (f"{name} was not read: {why}" for name, why in contents.unread.items())
@@ -239,7 +239,7 @@ def _sources(
 def _beside(path: str, environment: str) -> str:
     """The last part of a path that says something else than the environment; empty: none does."""
     for part in reversed(path.split("/")):
-        words = [word for word in fit(part).split("-") if word != environment]
+        words = [word for word in environment_name(part).split("-") if word != environment]
         if words and environment_in([part]) in {"", environment}:
             return "-".join(words)
     return ""
@@ -326,10 +326,11 @@ def _chained(environments: Sequence[Environment]) -> list[Environment]:
         before = [
             other
             for other in chained
-            if rank(other.name) < rank(each.name) and other.name.partition("-")[2] == suffix
+            if usual_place(other.name) < usual_place(each.name)
+            and other.name.partition("-")[2] == suffix
         ]
-        highest = max((rank(other.name) for other in before), default=0)
-        after = tuple(other.name for other in before if rank(other.name) == highest)
+        highest = max((usual_place(other.name) for other in before), default=0)
+        after = tuple(other.name for other in before if usual_place(other.name) == highest)
         chained.append(structs.replace(each, order=after))
     return chained
 

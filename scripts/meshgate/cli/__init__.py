@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except (MeshgateError, OSError, RecursionError) as error:
         interrupts.check()
-        print(printable(f"meshgate: {_words(error)}"), file=sys.stderr)
+        print(printable(f"meshgate: {_error_text(error)}"), file=sys.stderr)
         return error.exit_code if isinstance(error, MeshgateError) else BuildError.exit_code
     except Exception:  # noqa: BLE001 - the last line of defence: an unknown error is never a pass
         interrupts.check()
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _words(error: MeshgateError | OSError | RecursionError) -> str:
+def _error_text(error: MeshgateError | OSError | RecursionError) -> str:
     """What a person reads of an error, also of the machine's: a full disk, a path too long."""
     if isinstance(error, MeshgateError):
         return str(error)

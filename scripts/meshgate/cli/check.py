@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from meshgate.cli.evidence_option import add_evidence_option, given
+from meshgate.cli.evidence_option import add_evidence_option, evidence_of
 from meshgate.cli.options import add_engine, cache_folder
 from meshgate.cli.output import publish
 from meshgate.cli.verdicts import exit_code
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
             Clock(today=options.today),
             cache=cache_folder(options),
             engine=options.engine,
-            given=given(options),
+            given=evidence_of(options),
             without_forge=WITHOUT_FORGE,
         )
         judgement = judge(session, repository.resolve(options.head), only=BY_FILES)

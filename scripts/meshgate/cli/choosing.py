@@ -17,7 +17,7 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def taken(what: str, names: Sequence[str]) -> list[str] | None:
+def ask_which(what: str, names: Sequence[str]) -> list[str] | None:
     """Those of the names that a person does not leave out, in their order.
 
     `what` they are, in the plural. Left out is by number or name, several separated by spaces or

@@ -24,7 +24,7 @@ def add_evidence_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def given(options: argparse.Namespace) -> tuple[Evidence, ...]:
+def evidence_of(options: argparse.Namespace) -> tuple[Evidence, ...]:
     """The evidence of `--evidence`. Raises UsageError."""
     folders = {}
     for text in options.evidence:

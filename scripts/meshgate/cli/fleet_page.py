@@ -49,7 +49,9 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     page = Fleet(
         title=options.title or f"Mesh policy of {root.resolve().name}",
         today=options.today.isoformat(),
-        environments=[shown(each, found[each.name], options.pages or "") for each in wanted],
+        environments=[
+            fleet_environment(each, found[each.name], options.pages or "") for each in wanted
+        ],
         findings=left,
         notes=(*ended.report.notes, *(() if options.pages else (DRILL_DOWN,))),
     )
@@ -60,7 +62,9 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     return exit_code(ended.report.findings, failures, options.fail_on)
 
 
-def shown(environment: Environment, verdict: EnvironmentVerdict, pages: str) -> FleetEnvironment:
+def fleet_environment(
+    environment: Environment, verdict: EnvironmentVerdict, pages: str
+) -> FleetEnvironment:
     """One environment as the page shows it."""
     clusters = environment.clusters
     labels = {"mode": environment.mode, **(clusters.selector if clusters else {})}

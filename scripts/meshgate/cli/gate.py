@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from meshgate.cli.evidence_option import given
+from meshgate.cli.evidence_option import evidence_of
 from meshgate.cli.forges import forge_of
 from meshgate.cli.options import cache_folder
 from meshgate.cli.output import publish
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
             Clock(today=options.today),
             cache=cache_folder(options),
             engine=options.engine,
-            given=given(options),
+            given=evidence_of(options),
             forge=forge,
         )
         outcomes = [gate(session, pull, expected) for pull in wanted(options, forge, base.branch)]

@@ -1,9 +1,9 @@
-"""Propose a repair that skips environments, and note what main owes.
+"""Propose a repair that skips environments, and note what main still lacks.
 
 REF is a branch with the smallest edit of what ENV is built from, made on the commit that ENV
 has now (`meshgate status` tells it). A pull request must bring the same to main: the open one
 of that branch, or the one that --main-pr names. The environments that are skipped are written
-down as passed over, and every value that the repair sets is owed: the next promotion to ENV
+down as passed over, and every value that the repair sets is noted: the next promotion to ENV
 must have it, or say that it is over (`promote --supersede-hotfix`).
 
 examples:

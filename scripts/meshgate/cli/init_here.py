@@ -12,7 +12,7 @@ from meshgate import config
 from meshgate.adoption.contents import Contents, read
 from meshgate.adoption.files import RepositoryFile, files
 from meshgate.adoption.proposal import Proposal, Proposed, narrowed, propose
-from meshgate.cli.choosing import can_ask, taken
+from meshgate.cli.choosing import ask_which, can_ask
 from meshgate.cli.options import cache_folder
 from meshgate.cli.output import write
 from meshgate.cli.request import settings
@@ -38,7 +38,7 @@ def init_here(options: argparse.Namespace) -> int:
     known = config.load(root) if (root / config.ENVIRONMENTS).exists() else None
     how, cache = settings(options), cache_folder(options)
     proposal = propose(contents, known, how, cache)
-    print_lines(found(contents))
+    print_lines(contents_lines(contents))
     print_lines(summary(proposal))
     if known is None and not proposal.environments:
         raise NothingToCheckError(
@@ -50,7 +50,7 @@ def init_here(options: argparse.Namespace) -> int:
     asking = not options.yes and can_ask()
     if asking and proposal.environments:
         every = [each.environment.name for each in proposal.environments]
-        names = taken(ENVIRONMENTS, every)
+        names = ask_which(ENVIRONMENTS, every)
         if names is None or (known is None and not names):
             print(NOTHING)
             return 0
@@ -62,7 +62,7 @@ def init_here(options: argparse.Namespace) -> int:
     if not proposed:
         print("Nothing is new.")
         return 0
-    print_lines(listed(proposed))
+    print_lines(file_lines(proposed))
     write_files(root, [each for each in proposed if not each.patch], yes=options.yes, asking=asking)
     return 0
 
@@ -73,7 +73,7 @@ def write_files(root: Path, new: Sequence[RepositoryFile], *, yes: bool, asking:
         return
     chosen: Collection[str] = [each.path for each in new]
     if asking:
-        chosen = taken(FILES, [*chosen]) or ()
+        chosen = ask_which(FILES, [*chosen]) or ()
     elif not yes:
         print(f"{NOTHING}: --yes writes these files")
         return
@@ -105,7 +105,7 @@ def print_lines(lines: Iterator[str]) -> None:
         print(printable(line))
 
 
-def found(contents: Contents) -> Iterator[str]:
+def contents_lines(contents: Contents) -> Iterator[str]:
     """What lies in the repository."""
     kinds = Counter(each.kind for each in contents.objects)
     yield (
@@ -161,7 +161,7 @@ def lacking(proposal: Proposal) -> Iterator[str]:
         yield f"- does not build: {name}"
         yield from (f"    {line}" for line in str(error).splitlines())
     for finding in proposal.refused:
-        yield f"- has to be mended, no baseline takes it: {place(finding)}"
+        yield f"- has to be mended, no baseline takes it: {finding_line(finding)}"
         yield f"    fix: {finding.fix}"
     for each in proposal.environments:
         if each.variables:
@@ -186,13 +186,13 @@ def lacking(proposal: Proposal) -> Iterator[str]:
     yield "- the team that owns these files: replace @your-platform-team in CODEOWNERS"
 
 
-def place(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     """Where a finding is, and what it says."""
     where = ":".join(map(str, finding.source)) + ": " if finding.source else ""
     return f"{where}{finding.rule} {finding.message}"
 
 
-def listed(proposed: Sequence[RepositoryFile]) -> Iterator[str]:
+def file_lines(proposed: Sequence[RepositoryFile]) -> Iterator[str]:
     """The files, and the patches of those that are there."""
     yield "Files:"
     yield from (f"  {each.path}" for each in proposed if not each.patch)

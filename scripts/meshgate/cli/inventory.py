@@ -66,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
     wrong = capture.differences(*about)
     ownership = capture.Ownership(build.resources, f"{configuration.sync_name}-{environment.name}")
     captured = capture.captured(live, facts, ownership)
-    with capture.alone(root, environment.name):
-        new, changed, doubled = written(options, environment.name, captured, live)
+    with capture.locked(root, environment.name):
+        new, changed, doubled = write_inventory(options, environment.name, captured, live)
     print_written(environment.name, new, changed)
     print_notes(
         [
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(wrong))
 
 
-def written(
+def write_inventory(
     options: argparse.Namespace, name: str, captured: Captured, live: Live
 ) -> tuple[InventoryFiles, dict[str, str], list[str]]:
     """Write what was captured: the inventory, its files that changed, and what people hold of it.
@@ -90,7 +90,7 @@ def written(
     """
     root: Path = options.directory
     written_by_hand = capture.by_hand(root, name)
-    objects, doubled = without(captured.objects, written_by_hand, name)
+    objects, doubled = without_manual(captured.objects, written_by_hand, name)
     new = capture.inventory(name, objects)
     old = capture.before(root, name, new.files, written_by_hand)
     lost = [
@@ -121,7 +121,7 @@ def only_by_hand(manual: ByHand, objects: Iterable[JSONObject], environment: str
     yield from sorted(file.removeprefix(folder) for file in lost)
 
 
-def without(
+def without_manual(
     objects: Iterable[JSONObject], manual: ByHand, environment: str
 ) -> tuple[list[JSONObject], list[str]]:
     """The objects that no file of people has, and a note for each that one has."""

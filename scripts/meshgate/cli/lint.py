@@ -27,7 +27,7 @@ from meshgate import config
 from meshgate.cli import main
 from meshgate.cli.options import add_follow_ups, add_judging, add_narrowing, add_reading
 from meshgate.cli.output import publish_report
-from meshgate.cli.request import given, settings
+from meshgate.cli.request import manifests_of, settings
 from meshgate.errors import NothingToCheckError, SourcesError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import judge
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     if options.commit and (root / ENVIRONMENTS).is_file():
         return of_environments(options)
     try:
-        manifests = read_manifests(root, given(options, options.paths, options.namespace))
+        manifests = read_manifests(root, manifests_of(options, options.paths, options.namespace))
     except NothingToCheckError as error:
         if not options.commit:
             raise

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from meshgate import config
 from meshgate.cli.options import add_judging, add_reading
-from meshgate.cli.request import end, given, judge_wanted, print_failures, settings
+from meshgate.cli.request import end, judge_wanted, manifests_of, print_failures, settings
 from meshgate.errors import NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import Judged, judge
@@ -95,7 +95,7 @@ def judge_manifests(
 ) -> tuple[dict[str, Judged], GivenManifests]:
     """Loose manifests, as environments without a repository."""
     root: Path = options.directory
-    manifests = read_manifests(root, given(options, paths))
+    manifests = read_manifests(root, manifests_of(options, paths))
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
     files = manifests.files(environment, sources=True)
     how = settings(options, complete=options.mesh is not None)

@@ -12,7 +12,7 @@ from typing import Self, TextIO
 
 from meshgate.wording import plural
 
-PATIENCE = 1.0  # seconds before anything is shown
+SHOWN_AFTER = 1.0  # seconds before anything is shown
 WIDTH = 28  # of the bar, in columns
 
 
@@ -41,7 +41,7 @@ class Progress:
         with self._lock:
             self._done += 1
             taken = time.monotonic() - self._started
-            if self._stream.isatty() and taken > PATIENCE:
+            if self._stream.isatty() and taken > SHOWN_AFTER:
                 if self._bar is None:
                     self._bar = _bar(self._stream)
                 speed = f"{self._done / taken:.1f}/s{self.by}"

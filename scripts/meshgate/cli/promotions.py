@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from meshgate.cli.evidence_option import add_evidence_option, given
+from meshgate.cli.evidence_option import add_evidence_option, evidence_of
 from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.options import add_branch, add_engine, cache_folder
 from meshgate.cli.output import STEP_SUMMARY, append, publish
@@ -93,7 +93,7 @@ def session_of(options: argparse.Namespace) -> Iterator[Session]:
         branch=options.branch,
         cache=cache_folder(options),
         engine=options.engine,
-        given=given(options),
+        given=evidence_of(options),
         login=login(options, forge),
         via="ci" if inside else "cli",
         run=run_address() if inside else None,

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"there is no question {options.question!r}", hint=hint(options.question, QUESTIONS)
         )
-    values = given(options.set)
+    values = parameter_values(options.set)
     if known is not None:
         if unknown := sorted(values.keys() - known.parameters.keys()):
             raise UsageError(
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def given(texts: list[str]) -> dict[str, str]:
+def parameter_values(texts: list[str]) -> dict[str, str]:
     """The values of parameters. Raises UsageError."""
     pairs = [text.partition("=") for text in texts]
     for name, equals, _ in pairs:

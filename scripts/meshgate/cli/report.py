@@ -153,7 +153,7 @@ def content_since(options: argparse.Namespace) -> Content:
         effects = tuple((each.environment.name, each.effect) for each in comparisons)
         on_change = tuple(finding for each in comparisons for finding in each.findings)
         unsafe = [each for each in comparisons if each.effect.unsafe]
-        steps = tuple((each.environment.name, way(each, revisions)) for each in unsafe)
+        steps = tuple((each.environment.name, safe_steps_text(each, revisions)) for each in unsafe)
     return Content(
         [change.after[environment.name] for environment in change.wanted],
         change.after_files.locate,
@@ -166,7 +166,7 @@ def content_since(options: argparse.Namespace) -> Content:
     )
 
 
-def way(comparison: Comparison, revisions: GitRevisions) -> str:
+def safe_steps_text(comparison: Comparison, revisions: GitRevisions) -> str:
     """The safe steps to an unsafe change, as `meshgate steps` prints them."""
     name = comparison.environment.name
     try:

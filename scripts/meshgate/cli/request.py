@@ -46,7 +46,7 @@ def settings(options: argparse.Namespace, *, complete: bool = True) -> Settings:
     return Settings(options.today, options.engine, complete)
 
 
-def given(
+def manifests_of(
     options: argparse.Namespace, paths: Sequence[str], namespace: str | None = None
 ) -> ManifestArguments:
     """The manifests that words of the command line name."""

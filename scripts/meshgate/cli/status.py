@@ -2,8 +2,9 @@
 
 One line for each environment, in the order in which a change passes through them: its
 release and how long it has had it, the share of ports that take mutual TLS only, how many
-releases of main it is behind, holds and what a hotfix owes, open pull requests, and what
-`meshgate promote` would do now. Below stands what waits for what. Nothing is written.
+releases of main it is behind, holds and what of a hotfix main still lacks, open pull
+requests, and what `meshgate promote` would do now. Below stands what waits for what.
+Nothing is written.
 
 Ends with 11 where the files of an environment are not what promotion wrote.
 

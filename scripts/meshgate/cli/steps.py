@@ -155,17 +155,17 @@ class Planning:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write(target, text)
             at = StepNumber(number, len(planned.steps), self.options.today)
-            needed = self.excused(comparison, step.policies, head, at)
+            needed = self.excuses(comparison, step.policies, head, at)
             # One that lasts stays as it is: whoever agreed to it need not agree again.
             held = {key: held.get(key, entry) for key, entry in needed.items()}
-            waived = self.waived(environment, held, number, written_steps)
+            waived = self.write_waivers(environment, held, number, written_steps)
             removed = {*(before - overlay.temporary), *waived.removed}
             files = {*overlay.files, *waived.files}
             written_steps.append(StepFiles(tuple(sorted(files)), tuple(sorted(removed))))
             before = overlay.temporary
         return written_steps
 
-    def excused(
+    def excuses(
         self,
         comparison: Comparison,
         policies: Sequence[Resource],
@@ -193,7 +193,7 @@ class Planning:
                 found[DIFFERENCES, str(entry["workload"]), entry.get("port", 0)] = entry
         return found
 
-    def waived(
+    def write_waivers(
         self,
         environment: Environment,
         entries: Mapping[Excuse, JSONObject],

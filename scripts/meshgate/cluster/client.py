@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from meshgate.answers import RetryBudget, parsed, retry_after, words
+from meshgate.answers import RetryBudget, excerpt, parsed, retry_after
 from meshgate.cluster.kinds import ListedKind
 from meshgate.errors import ServiceError, missing_libraries
 from meshgate.model import JSON, JSONObject
@@ -79,7 +79,7 @@ class ClusterClient:
         self._refuse(answer, f"get {path}")
         listed = answer.value.get(field) or []
         if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-            raise self._odd(path, f"its {field} are no list of objects")
+            raise self._unexpected(path, f"its {field} are no list of objects")
         return listed
 
     def _listed(self, kind: ListedKind) -> list[JSONObject]:
@@ -99,7 +99,9 @@ class ClusterClient:
         self._refuse(answer, f"get the ConfigMap {namespace}/{name}")
         data = answer.value.get("data") or {}
         if not isinstance(data, dict) or not all(isinstance(each, str) for each in data.values()):
-            raise self._odd(f"the ConfigMap {namespace}/{name}", "its data is no text by name")
+            raise self._unexpected(
+                f"the ConfigMap {namespace}/{name}", "its data is no text by name"
+            )
         return data
 
     def _pages(self, kind: ListedKind) -> Iterator[JSONObject]:
@@ -118,12 +120,12 @@ class ClusterClient:
             listed, more = self._page(answer.value, kind)
             for item in listed:
                 if fault := _fault(item):
-                    raise self._odd(f"the list of {kind.resource}", fault)
+                    raise self._unexpected(f"the list of {kind.resource}", fault)
                 # Items of a list come without their type.
                 yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}
             following = more.get("continue") or ""
             if not isinstance(following, str) or (following and following == token):
-                raise self._odd(f"the list of {kind.resource}", "its pages do not end")
+                raise self._unexpected(f"the list of {kind.resource}", "its pages do not end")
             token = following
             if not token:
                 return
@@ -132,10 +134,10 @@ class ClusterClient:
         """The items of a page, and what it says of the next."""
         what = f"the list of {kind.resource}"
         if "items" not in value:
-            raise self._odd(what, "it has no items")
+            raise self._unexpected(what, "it has no items")
         listed, more = value["items"] or [], value.get("metadata") or {}
         if not isinstance(listed, list) or not isinstance(more, dict):
-            raise self._odd(what, "it is no list of objects")
+            raise self._unexpected(what, "it is no list of objects")
         return listed, more
 
     def _get(self, path: str, query: list[tuple[str, str]] | None = None) -> ServerAnswer:
@@ -156,7 +158,7 @@ class ClusterClient:
             except HTTPError as error:
                 raise ServiceError(
                     f"{self.context}: the API server does not answer",
-                    why=words(error),
+                    why=excerpt(error),
                     hint="check the context, the network, and that your login has not expired",
                 ) from error
             pause, asked = next(pauses, None), retry_after(response.headers)
@@ -170,7 +172,7 @@ class ClusterClient:
             value = content.decode("utf-8", "replace")
         return ServerAnswer(response.status, value)
 
-    def _odd(self, what: str, fault: str) -> ServiceError:
+    def _unexpected(self, what: str, fault: str) -> ServiceError:
         return ServiceError(
             f"{self.context}: {what} is not as the Kubernetes API has it",
             why=fault,
@@ -180,7 +182,7 @@ class ClusterClient:
     def _refuse(self, answer: ServerAnswer, what: str) -> None:
         if answer.status == HTTPStatus.OK:
             if not isinstance(answer.value, dict):
-                raise self._odd(f"what it gives to `{what}`", words(answer.value))
+                raise self._unexpected(f"what it gives to `{what}`", excerpt(answer.value))
             return
         message = answer.value.get("message") if isinstance(answer.value, dict) else answer.value
         hint = ""
@@ -192,7 +194,7 @@ class ClusterClient:
             f"{self.context}: not allowed to {what}"
             if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED}
             else f"{self.context}: cannot {what} (HTTP {answer.status})",
-            why=words(message or ""),
+            why=excerpt(message or ""),
             hint=hint,
         )
 

@@ -17,7 +17,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException
 from kubernetes.config import kube_config as typed
 
-from meshgate.answers import parsed, words
+from meshgate.answers import excerpt, parsed
 from meshgate.errors import MeshgateError, ServiceError, ToolError, UsageError
 from meshgate.masking import masked
 from meshgate.model import JSON, JSONObject
@@ -59,7 +59,7 @@ def api_client(context: str, kubeconfig: Path | None) -> JSON:
             known = [entry["name"] for entry in kube_config.list_kube_config_contexts(file)[0]]
         raise UsageError(
             f"--context {context}: cannot be used",
-            why=words(error),
+            why=excerpt(error),
             hint=f"known: {', '.join(sorted(known))}" if known else "name a file with --kubeconfig",
         ) from error
 
@@ -123,13 +123,13 @@ def credentials(settings: JSONObject, cluster: JSONObject, folder: Path | None) 
         install = str(settings.get("installHint") or "")
         raise ServiceError(
             f"the kubeconfig's exec plugin {command[0]} gives no account",
-            why=words(masked(" ".join(filter(None, (error.what, error.why, install))))),
+            why=excerpt(masked(" ".join(filter(None, (error.what, error.why, install))))),
             hint=hint,
         ) from error
     if done.code:
         raise ServiceError(
             f"the kubeconfig's exec plugin {command[0]} failed with exit code {done.code}",
-            why=words(masked(done.stderr)),
+            why=excerpt(masked(done.stderr)),
             hint=hint,
         )
     problem = ""

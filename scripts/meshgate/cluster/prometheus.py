@@ -9,7 +9,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from meshgate.answers import RetryBudget, parsed, retry_after, words
+from meshgate.answers import RetryBudget, excerpt, parsed, retry_after
 from meshgate.errors import ServiceError, UsageError, missing_libraries
 from meshgate.model import JSON
 
@@ -107,7 +107,7 @@ class Prometheus:
         except httpx.HTTPError as error:
             raise ServiceError(
                 f"Prometheus at {self.url} cannot be reached",
-                why=words(error),
+                why=excerpt(error),
                 hint="is the address right, and the way there open?",
             ) from error
         if response.is_redirect:
@@ -132,7 +132,8 @@ class Prometheus:
             raise self._nonsense(f"{response.status_code}: {response.text}") from error
         if status != "success":
             raise ServiceError(
-                f"Prometheus at {self.url} could not answer: " + words(answer.get("error", status)),
+                f"Prometheus at {self.url} could not answer: "
+                + excerpt(answer.get("error", status)),
                 hint="a shorter --window, or a --query-label, asks for less",
             )
         partial = [text for text in warnings if not text.startswith(REMARK)]
@@ -141,7 +142,7 @@ class Prometheus:
             partial.append("isPartial is true")
         if partial:
             raise ServiceError(
-                f"Prometheus at {self.url} gave a part of the answer only: {words(partial[0])}",
+                f"Prometheus at {self.url} gave a part of the answer only: {excerpt(partial[0])}",
                 why="Calls would be missing, and a change would look harmless.",
                 hint="ask again when all of its storage answers",
             )
@@ -150,7 +151,7 @@ class Prometheus:
     def _nonsense(self, text: str) -> ServiceError:
         return ServiceError(
             f"{self.url} does not answer as Prometheus does",
-            why=words(text),
+            why=excerpt(text),
             hint="give the address before /api/v1, such as https://prometheus.example.com",
         )
 

@@ -30,7 +30,7 @@ from meshgate.model import (
     WindowEntry,
 )
 from meshgate.wording.nearest import hint, nearest
-from meshgate.yamldoc.document import Document, shown
+from meshgate.yamldoc.document import Document, location
 
 __all__ = [
     "BASELINE",
@@ -135,7 +135,7 @@ def load_baseline(
         if environments is not None and entry.environment not in {"", *environments}:
             position = document.at(["findings", index, "environment"])
             raise UsageError(
-                f"{shown(position)}: there is no environment {entry.environment!r}",
+                f"{location(position)}: there is no environment {entry.environment!r}",
                 hint=hint(entry.environment, environments)
                 or "remove the entry with its environment",
             )
@@ -229,11 +229,11 @@ def traffic_of(document: Document) -> Traffic:
         )
     if traffic.start >= traffic.end:
         position = document.at(["window", "to"])
-        raise UsageError(f"{shown(position)}: the window ends before it begins")
+        raise UsageError(f"{location(position)}: the window ends before it begins")
     for index, call in enumerate(traffic.calls):
         if not call.host and not call.server:
             raise UsageError(
-                f"{shown(document.at(['calls', index]))}: this call has no destination",
+                f"{location(document.at(['calls', index]))}: this call has no destination",
                 hint="add `to:` with a host, or `server:` with NAMESPACE/WORKLOAD",
             )
     return traffic
@@ -313,7 +313,7 @@ def _expectations(document: Document) -> dict[str, object]:
         if not 0 < expectation.port <= LAST_PORT:
             position = document.at(["expectations", index, "to"])
             raise UsageError(
-                f"{shown(position)}: {expectation.port} is no port",
+                f"{location(position)}: {expectation.port} is no port",
                 hint="write HOST:PORT with the port of the Service",
             )
     return {"expectations": file.expectations, "invariants": file.invariants}

@@ -16,7 +16,7 @@ from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject
 from meshgate.model.sources import SOURCE_KEYS
 from meshgate.wording.nearest import hint
-from meshgate.yamldoc.document import shown
+from meshgate.yamldoc.document import location
 
 
 class WantedPath(NamedTuple):
@@ -86,10 +86,10 @@ class References(Struct, frozen=True):
             self._known(gate.get("windows", ()), windows, "window")
         for window in value.get("windows", ()):
             self._known(window.get("environments", ()), names, "environment")
-        self._told_apart(entries)
+        self._refuse_twins(entries)
         self._acyclic({entry["name"]: _predecessors(entry) for entry in entries})
 
-    def _told_apart(self, entries: Sequence[JSONObject]) -> None:
+    def _refuse_twins(self, entries: Sequence[JSONObject]) -> None:
         """Raise UsageError for two floating environments that nothing tells apart."""
         first: dict[str, JSONObject] = {}
         for entry in entries:
@@ -100,8 +100,9 @@ class References(Struct, frozen=True):
             other = first.setdefault(key, entry)
             if other is not entry:
                 source = next(each for each in SOURCE_KEYS if each in entry)
+                where = location(self.document.place(entry, source))
                 raise UsageError(
-                    f"{shown(self.document.place(entry, source))}: {entry['name']} is built from "
+                    f"{where}: {entry['name']} is built from "
                     f"the same as {other['name']}, and both follow main",
                     why="A change would reach both at the same moment, so that one environment is "
                     "there under two names.",
@@ -117,7 +118,7 @@ class References(Struct, frozen=True):
             if name in first:
                 line = self.document.place(first[name], "name").line
                 raise UsageError(
-                    f"{shown(self.document.place(entry, 'name'))}: {key} has {name!r} twice",
+                    f"{location(self.document.place(entry, 'name'))}: {key} has {name!r} twice",
                     why=f"It is in line {line} already.",
                 )
             first[name] = entry
@@ -127,7 +128,7 @@ class References(Struct, frozen=True):
             if name not in known:
                 position = self.document.place(listed, index)
                 raise UsageError(
-                    f"{shown(position)}: there is no {what} {name!r}", hint=hint(name, known)
+                    f"{location(position)}: there is no {what} {name!r}", hint=hint(name, known)
                 )
 
     def _sources(self, index: int, entry: JSONObject, base: str) -> None:
@@ -135,7 +136,7 @@ class References(Struct, frozen=True):
         keys = [key for key in SOURCE_KEYS if key in entry]
         if len(keys) > 1:
             raise UsageError(
-                f"{shown(self.document.place(entry, keys[1]))}: environments[{index}]: "
+                f"{location(self.document.place(entry, keys[1]))}: environments[{index}]: "
                 f"`{keys[0]}` and `{keys[1]}` both say where manifests come from",
                 hint="remove one of them, also from `defaults`, or make two environments; "
                 "several overlays go into `overlays`",
@@ -143,7 +144,7 @@ class References(Struct, frozen=True):
         if not keys:
             position = self.document.at(["environments", index])
             raise UsageError(
-                f"{shown(position)}: environments[{index}]: `overlay` is missing",
+                f"{location(position)}: environments[{index}]: `overlay` is missing",
                 hint="add `overlay:`, or another of " + ", ".join(SOURCE_KEYS),
             )
         value: JSON = entry[keys[0]]
@@ -160,7 +161,7 @@ class References(Struct, frozen=True):
     def _chart(self, entry: JSONObject, chart: JSONObject, base: str) -> None:
         if "chart" not in chart:
             raise UsageError(
-                f"{shown(self.document.place(entry, 'helm'))}: `helm.chart` is missing",
+                f"{location(self.document.place(entry, 'helm'))}: `helm.chart` is missing",
                 hint="add `chart:` with the folder of the chart",
             )
         self._path(entry, ("helm", "chart"), chart["chart"], base, CHART)
@@ -173,7 +174,7 @@ class References(Struct, frozen=True):
             if posixpath.normpath(path) in seen:
                 position = self.document.place(paths, index)
                 raise UsageError(
-                    f"{shown(position)}: {entry['name']} has the overlay {path!r} twice",
+                    f"{location(position)}: {entry['name']} has the overlay {path!r} twice",
                     hint="remove one of them: each is rendered once",
                 )
             seen.add(posixpath.normpath(path))
@@ -193,7 +194,7 @@ class References(Struct, frozen=True):
 
         def refused(what: str, hint: str, why: str = "") -> UsageError:
             # Where all is well nobody asks for the places, which are found by a second reading.
-            where = shown(self.document.place(container, keys[-1]))
+            where = location(self.document.place(container, keys[-1]))
             return UsageError(f"{where}: {what}", why=why, hint=hint)
 
         real = self._real(f"{base}/{path}")
@@ -253,9 +254,9 @@ class References(Struct, frozen=True):
             circle = [*path[path.index(name) :], name]
             entries = self.document.value["environments"]
             entry = next(entry for entry in entries if entry["name"] == name)
+            where = location(self.document.place(entry, "after"))
             raise UsageError(
-                f"{shown(self.document.place(entry, 'after'))}: `after` leads round in a circle: "
-                + " after ".join(circle),
+                f"{where}: `after` leads round in a circle: " + " after ".join(circle),
                 why="No change could ever enter it.",
                 hint="remove one of these from `after`",
             )

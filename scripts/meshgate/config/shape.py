@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import meshgate
 from meshgate.errors import UsageError, one_line
 from meshgate.model import JSONObject, join_path
-from meshgate.yamldoc.document import Document, shown
+from meshgate.yamldoc.document import Document, location
 
 # For types alone: see `_validator`.
 if TYPE_CHECKING:
@@ -75,4 +75,4 @@ def _line(document: Document, path: Sequence[str | int], text: str) -> tuple[int
     """The line of a problem in its file, and what is said of it with its place."""
     position = document.at(path)
     where = join_path(*path) or "the file"
-    return position.line, f"{shown(position)}: {where}: {text}"
+    return position.line, f"{location(position)}: {where}: {text}"

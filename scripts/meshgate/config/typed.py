@@ -12,7 +12,7 @@ from meshgate.config.shape import check
 from meshgate.errors import UsageError
 from meshgate.model import JSON
 from meshgate.model.document import Placed
-from meshgate.yamldoc.document import Document, shown
+from meshgate.yamldoc.document import Document, location
 
 Part = TypeVar("Part", bound=msgspec.Struct)
 
@@ -63,7 +63,7 @@ def _refusal(document: Document, value: JSON, message: str) -> UsageError:
     for step in STEP.finditer(path["path"] if path else ""):
         container, value = value, value[step["key"] or int(step["index"])]
         key = step["key"] or int(step["index"])
-    where = shown(document.place(container, "" if key is None else key))
+    where = location(document.place(container, "" if key is None else key))
     try:
         if isinstance(value, str):
             datetime.datetime.fromisoformat(value)

@@ -41,7 +41,7 @@ T = TypeVar("T")
 # Seconds: until a scheduler answers; until it has the repository; that a run goes on without any
 # worker, for a cluster that grows when it is asked; and without any result. The last one is longer
 # than Dask takes to give up a worker that says nothing (`worker-ttl`, 300).
-PATIENCE = 10.0
+ANSWER = 10.0
 SENDING = 300.0
 NO_WORKER = 60.0
 NO_RESULT = 600.0
@@ -103,7 +103,7 @@ def workers(
         yield lambda tasks: _ClusterRun(client, address, work, counted).results(tasks)
     finally:
         with contextlib.suppress(Exception):
-            client.close(timeout=PATIENCE)
+            client.close(timeout=ANSWER)
 
 
 def _connected(distributed: JSON, address: str) -> JSON:
@@ -115,15 +115,15 @@ def _connected(distributed: JSON, address: str) -> JSON:
 
     def connect() -> None:
         try:
-            came.put(distributed.Client(address, timeout=PATIENCE, set_as_default=False))
+            came.put(distributed.Client(address, timeout=ANSWER, set_as_default=False))
         except BaseException as error:  # noqa: BLE001 - raised below
             came.put(error)
 
     threading.Thread(target=connect, daemon=True).start()
     try:
-        found = came.get(timeout=2 * PATIENCE)
+        found = came.get(timeout=2 * ANSWER)
     except queue.Empty:
-        raise TimeoutError(f"nothing but silence for {2 * PATIENCE:.0f} s") from None
+        raise TimeoutError(f"nothing but silence for {2 * ANSWER:.0f} s") from None
     if isinstance(found, BaseException):
         raise found
     return found
@@ -189,7 +189,7 @@ class _ClusterRun(Generic[T]):
                 self._client.scheduler.set_metadata,
                 keys=[dask_worker.SECTION, self._name],
                 value=packed,
-                callback_timeout=SENDING if packed else PATIENCE,
+                callback_timeout=SENDING if packed else ANSWER,
             )
         except Exception as error:  # noqa: BLE001 - raised as another one
             self._lost(error)
@@ -240,7 +240,7 @@ class _ClusterRun(Generic[T]):
     def _workers(self) -> int:
         """How many workers there are just now. Raises ServiceError where nobody tells."""
         try:
-            found = self._client.sync(self._client.scheduler.ncores, callback_timeout=PATIENCE)
+            found = self._client.sync(self._client.scheduler.ncores, callback_timeout=ANSWER)
         except Exception as error:  # noqa: BLE001 - raised as another one
             self._lost(error)
         self._looked = time.monotonic()

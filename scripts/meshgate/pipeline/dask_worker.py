@@ -32,7 +32,7 @@ from meshgate.source.cache import digest
 # Where archives lie in the scheduler's metadata.
 SECTION = "meshgate"
 # Seconds until an archive has arrived.
-PATIENCE = 300
+ARRIVAL = 300
 # A process judges one task at a time, however many threads it has: its memory is bounded.
 _judging = threading.Lock()
 
@@ -132,7 +132,7 @@ def _repository(name: str, checksum: str) -> Path:
         worker.scheduler.get_metadata,
         keys=[SECTION, name],
         default=None,
-        callback_timeout=PATIENCE,
+        callback_timeout=ARRIVAL,
     )
     if packed is None:
         raise ToolError(

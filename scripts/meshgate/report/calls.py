@@ -37,7 +37,7 @@ VERDICT_STYLES = {
     Verdict.DEPENDS: "yellow",
     Verdict.UNKNOWN: "yellow",
 }
-CROWDS = {
+PLANE_WORDS = {
     DataPlane.SIDECAR: "with sidecar",
     DataPlane.AMBIENT: "in ambient mode",
     DataPlane.GATEWAY: "gateways",
@@ -45,7 +45,7 @@ CROWDS = {
     DataPlane.UNKNOWN: "that may have a sidecar",
 }
 # A class of more clients is one entry of JSON for each endpoint.
-CROWD = 10
+MOST_ONE_BY_ONE = 10
 # How many clients or endpoints a line names before it only counts them.
 NAMED = 2
 
@@ -66,7 +66,7 @@ class CallsQuestion(NamedTuple):
     port: int | None = None
     only_broken: bool = False
     only_denied: bool = False
-    # Whether JSON has one entry for each call, also of a crowd that is treated alike.
+    # Whether JSON has one entry for each call, also of many clients that are treated alike.
     full: bool = True
 
 
@@ -115,7 +115,7 @@ def json(questions: Sequence[CallsQuestion], options: Options) -> str:
 def streamed(questions: Sequence[CallsQuestion], _options: Options) -> Iterator[str]:
     """`{"version", "calls"}`, a line for each call of one client to one endpoint, as they come.
 
-    Unless all are asked for, a crowd of clients that differ in nothing is one entry for each
+    Unless all are asked for, many clients that differ in nothing are one entry for each
     endpoint: of its first client, and with what they all are in `clients`. A mesh has more calls
     than fit into memory.
     """
@@ -129,15 +129,15 @@ def _entries(asked: CallsQuestion) -> Iterator[JSONObject]:
         return
     for each in classes(asked):
         group = each.clients
-        is_crowd = group.count > CROWD
-        clients = itertools.islice(group.members, 1) if is_crowd else group.members
+        is_grouped = group.count > MOST_ONE_BY_ONE
+        clients = itertools.islice(group.members, 1) if is_grouped else group.members
         for call in each.calls(clients, only_broken=asked.only_broken):
             if not asked.only_denied or is_denied(call.delivery):
                 entry = as_json(asked.view, call)
-                yield {**entry, "clients": _crowd(group)} if is_crowd else entry
+                yield {**entry, "clients": _clients_entry(group)} if is_grouped else entry
 
 
-def _crowd(group: ClientGroup) -> JSONObject:
+def _clients_entry(group: ClientGroup) -> JSONObject:
     return {"count": group.count, "plane": group.plane, "namespaces": group.namespaces}
 
 
@@ -270,7 +270,7 @@ def _clients(each: CallClass, asked: CallsQuestion) -> str:
         return plain(", ".join(map(named, group.members)))
     namespaces = group.namespaces
     where = f" in {namespaces[0]}" if len(namespaces) == 1 else ""
-    return plain(f"{group.count} {CROWDS[group.plane]}{where}")
+    return plain(f"{group.count} {PLANE_WORDS[group.plane]}{where}")
 
 
 def _sent(delivery: Delivery) -> str:

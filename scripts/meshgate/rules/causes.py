@@ -54,12 +54,12 @@ def one_for_each_cause(
 ) -> Iterator[Finding]:
     """The findings, one for each cause; waived ones as they are."""
     yield from (each.finding for each in judged if each.finding.waiver is not None)
-    standing = [each for each in judged if each.finding.waiver is None]
-    folded = _consequences(standing, refused, root_namespace)
+    unwaived = [each for each in judged if each.finding.waiver is None]
+    folded = _consequences(unwaived, refused, root_namespace)
     gone = {number for numbers in folded.values() for number in numbers}
-    numbers = {id(each): number for number, each in enumerate(standing)}
-    for members in _grouped([e for n, e in enumerate(standing) if n not in gone]):
-        follow = [standing[n] for each in members for n in _all(numbers[id(each)], folded)]
+    numbers = {id(each): number for number, each in enumerate(unwaived)}
+    for members in _grouped([e for n, e in enumerate(unwaived) if n not in gone]):
+        follow = [unwaived[n] for each in members for n in _all(numbers[id(each)], folded)]
         yield _with(_joined(members), [_joined(each) for each in _grouped(follow)])
 
 

@@ -56,9 +56,9 @@ def check(context: Context) -> Iterator[Violation]:
     facts = context.environment.mesh
     declared = OutsideHosts(facts).hosts
     for service in known.mesh.services:
-        standing = known.mesh.membership(service)
-        empty = standing is MeshMembership.UNKNOWN or inventory.is_gateway(service)
-        if standing is MeshMembership.OUTSIDE or (empty and service.host in declared):
+        membership = known.mesh.membership(service)
+        empty = membership is MeshMembership.UNKNOWN or inventory.is_gateway(service)
+        if membership is MeshMembership.OUTSIDE or (empty and service.host in declared):
             why = declared.get(service.host, "no sidecar")
             effective = effective_rules(known.mesh, service)
             yield from reached(known, service.host, why, effective, (service.resource,))

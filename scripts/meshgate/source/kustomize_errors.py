@@ -13,7 +13,7 @@ from meshgate.source.kustomization import FIELDS, Inline, Kustomization, Role
 from meshgate.source.load import manifests, parsed
 from meshgate.source.tree import Tree
 from meshgate.wording.nearest import MEANT, nearest
-from meshgate.yamldoc.document import shown
+from meshgate.yamldoc.document import location
 from meshgate.yamldoc.positions import SourceFiles
 
 LONGEST = 1500
@@ -99,7 +99,7 @@ def build_error(tree: Tree, message: str, wrapper: Path, root: Path) -> BuildErr
             (Position(each.file, 1, 1) for each in tree.kustomizations.values() if is_empty(each)),
             None,
         )
-    where = f"{shown(place)}: " if place else ""
+    where = f"{location(place)}: " if place else ""
     return BuildError(f"{where}{tree.overlay} does not build", why=text, hint=hint)
 
 

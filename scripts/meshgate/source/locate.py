@@ -10,7 +10,7 @@ from meshgate.model import Origin, Position, Resource, split_path
 from meshgate.source.charts.templates import TemplateOrigin
 from meshgate.source.load import Parts, manifests
 from meshgate.source.provenance import TracedObject, TracedOrigin
-from meshgate.source.trace import written
+from meshgate.source.trace import value_origin
 from meshgate.yamldoc.positions import SourceFiles, exists, follow
 from meshgate.yamldoc.values import value_of
 
@@ -41,7 +41,7 @@ class Locator:
 
     def _traced(self, traced: TracedObject, parts: list[str | int]) -> Position | None:
         """The place in the base or in the patch that wrote a value."""
-        applied, path = written(traced, parts)
+        applied, path = value_origin(traced, parts)
         if applied is None:
             return self.files.position(traced.origin, (*traced.inside, *path))
         origin = applied.step.origin

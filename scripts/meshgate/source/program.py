@@ -62,13 +62,13 @@ def expected(root: Path | None) -> str:
     """The version of kustomize a repository is rendered with. Raises UsageError."""
     if root is None or not (root / TOOLCHAIN).exists():
         return EXPECTED
-    version = stated(root, KUSTOMIZE, EXPECTED)
+    version = stated_version(root, KUSTOMIZE, EXPECTED)
     if version is None:
-        raise unsaid(KUSTOMIZE, EXPECTED)
+        raise missing_version(KUSTOMIZE, EXPECTED)
     return version
 
 
-def stated(root: Path, program: str, example: str) -> str | None:
+def stated_version(root: Path, program: str, example: str) -> str | None:
     """The version of a program that a repository's toolchain says; None: it says none.
 
     Raises UsageError for one that is no version, such as the number 3.22; `example` is shown.
@@ -81,11 +81,11 @@ def stated(root: Path, program: str, example: str) -> str | None:
     if version is None:
         return None
     if not isinstance(version, str) or not VERSION.fullmatch(version):
-        raise unsaid(program, example)
+        raise missing_version(program, example)
     return version
 
 
-def unsaid(program: str, example: str) -> UsageError:
+def missing_version(program: str, example: str) -> UsageError:
     """What is raised where a toolchain has to say a version, and does not."""
     return UsageError(
         f'{TOOLCHAIN} does not say `renderer.{program}` as text such as "{example}"',

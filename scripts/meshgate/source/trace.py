@@ -18,14 +18,14 @@ SHALLOW = 1
 IDENTITY = frozenset({("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")})
 
 
-class Written(NamedTuple):
+class ValueOrigin(NamedTuple):
     """The link that wrote a value (None: the base), and the path in that link's own text."""
 
     applied: AppliedStep | None
     path: tuple[Part, ...]
 
 
-def written(traced: TracedObject, path: Sequence[Part]) -> Written:
+def value_origin(traced: TracedObject, path: Sequence[Part]) -> ValueOrigin:
     """Who wrote what stands at a path of an object.
 
     A path that leads nowhere is looked up where it was removed, else at its nearest parent.
@@ -37,25 +37,25 @@ def written(traced: TracedObject, path: Sequence[Part]) -> Written:
         for applied in reversed(traced.steps):
             step = applied.step
             if exists(step.before, parts) and not exists(step.after, parts):
-                return Written(applied, tuple(_place(applied, parts) or ()))
+                return ValueOrigin(applied, tuple(_place(applied, parts) or ()))
         parts.pop()
         if exists(traced.value, parts):
             break
     return _wrote(traced, parts, inside=False)
 
 
-def _wrote(traced: TracedObject, path: list[Part], *, inside: bool) -> Written:
+def _wrote(traced: TracedObject, path: list[Part], *, inside: bool) -> ValueOrigin:
     """`inside`: whether a mapping counts as written by who changes something in it."""
     for applied in reversed(traced.steps):
         place = _place(applied, path)
         earlier = _earlier(applied.step.before, applied.step.after, path, inside=inside)
         if applied.step.patch is not None:
             if place is not None and _sets(applied, place, earlier):
-                return Written(applied, tuple(place))
+                return ValueOrigin(applied, tuple(place))
         elif earlier is None:
-            return Written(applied, tuple(place or ()))
+            return ValueOrigin(applied, tuple(place or ()))
         path = path if earlier is None else earlier
-    return Written(None, tuple(path))
+    return ValueOrigin(None, tuple(path))
 
 
 def _sets(applied: AppliedStep, place: Sequence[Part], earlier: list[Part] | None) -> bool:

@@ -81,7 +81,7 @@ TABLES = {
         _table(
             "calls",
             "one row a class of calls: clients that are treated alike, to one service port",
-            ("client", TEXT, "its name, or the crowd that it stands for"),
+            ("client", TEXT, "its name, or the clients that it stands for"),
             ("client_namespace", TEXT, "null: clients of all namespaces"),
             ("client_plane", TEXT, "as of servers"),
             ("clients", INTEGER, "how many clients"),

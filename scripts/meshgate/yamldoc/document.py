@@ -83,7 +83,7 @@ class Document:
             return None
 
 
-def shown(position: Position) -> str:
+def location(position: Position) -> str:
     """A position as compilers write it."""
     return f"{position.file}:{position.line}:{position.column}"
 
@@ -99,7 +99,7 @@ def parse(content: str | bytes, file: str) -> Document:
     for number, document in enumerate(documents(text, file, Reader.CONFIGURATION, keep_nodes=True)):
         if number:
             raise BuildError(
-                f"{shown(Position(file, document.line + 1, 1))}: a second document",
+                f"{location(Position(file, document.line + 1, 1))}: a second document",
                 hint="configuration is one document: remove `---`",
             )
         if document.odd is not None:
@@ -150,4 +150,4 @@ def _refuse_keys(node: MappingNode, file: str, line: int) -> None:
 
 def _at(node: Node, file: str, line: int) -> str:
     mark = node.start_mark
-    return shown(Position(file, line + mark.line + 1, mark.column + 1))
+    return location(Position(file, line + mark.line + 1, mark.column + 1))

@@ -4,7 +4,7 @@
   with the few fields that are looked at.
 - `inventory(environment, objects)`, `before(root, environment, …)`: their files, and those there
   are; `by_hand(root, environment)`: what people wrote beside them; `losses(…)`, `changes(…)`,
-  `write(…)`: all of it or nothing, while `alone(root, environment)` holds.
+  `write(…)`: all of it or nothing, while `locked(root, environment)` holds.
 - `mesh_control(cluster, facts, objects)`, `differences(…)`: what environments.yaml says otherwise.
 """
 
@@ -23,11 +23,11 @@ from meshgate.cluster.capture.facts import (
 )
 from meshgate.cluster.capture.files import (
     InventoryFiles,
-    alone,
     before,
     by_hand,
     changes,
     inventory,
+    locked,
     losses,
     write,
 )
@@ -48,13 +48,13 @@ __all__ = [
     "MeshControl",
     "ObjectIdentity",
     "Ownership",
-    "alone",
     "before",
     "by_hand",
     "captured",
     "changes",
     "differences",
     "inventory",
+    "locked",
     "losses",
     "mesh_control",
     "read",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from meshgate.answers import words
+from meshgate.answers import excerpt
 from meshgate.cluster.capture.control_planes import (
     DEFAULT_REVISION,
     ControlPlane,
@@ -166,7 +166,7 @@ def _read(cluster: ClusterClient, facts: MeshFacts, name: str) -> JSONObject:
     if not isinstance(value, dict):
         raise ServiceError(
             f"{cluster.context}: the ConfigMap {where} holds no MeshConfig",
-            why=f"{KEY} is {words(json.dumps(value))}",
+            why=f"{KEY} is {excerpt(json.dumps(value))}",
         )
     return normal(value)
 

@@ -204,7 +204,7 @@ def _reason(error: OSError) -> str:
 
 
 @contextmanager
-def alone(root: Path, environment: str) -> Iterator[None]:
+def locked(root: Path, environment: str) -> Iterator[None]:
     """Hold the inventory of a repository against other captures, cleared up after killed ones.
 
     Raises UsageError where another capture holds it. Process ids tell nothing of who runs: in

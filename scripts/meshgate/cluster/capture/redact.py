@@ -43,7 +43,7 @@ def redacted(value: JSONObject) -> JSONObject:
     """A live object with the fields that are read, in the order people write them."""
     head = {"apiVersion": value["apiVersion"], "kind": value["kind"]}
     shape = SHAPES.get(value["kind"])
-    safe: JSONObject = head | without_nothing(shape(value) if shape else _decides(value))
+    safe: JSONObject = head | without_empty(shape(value) if shape else _decides(value))
     if shape is None:
         # As it stands: an empty `tls` turns TLS off, an empty selector selects.
         part = PARTS.get(value["kind"])
@@ -140,13 +140,13 @@ def template(value: JSONObject, kind: str) -> JSONObject:
     }
 
 
-def without_nothing(value: JSON) -> JSON:
+def without_empty(value: JSON) -> JSON:
     """The value without fields that say nothing: null, empty mappings and lists, at any depth."""
     if isinstance(value, dict):
-        inner = {key: without_nothing(each) for key, each in value.items()}
+        inner = {key: without_empty(each) for key, each in value.items()}
         return {key: each for key, each in inner.items() if each not in (None, {}, [])}
     if isinstance(value, list):
-        return [without_nothing(each) for each in value]
+        return [without_empty(each) for each in value]
     return value
 
 

@@ -58,9 +58,11 @@ def workloads(
         if key[0] == "Pod" and _runs(value):
             pods.setdefault(_maker(key, known), []).append(value)
     reader = _WorkloadReader(namespaces, facts)
-    standing = [(key, value) for key, value in known.items() if key[0] != "Pod" and _stands(value)]
-    rollouts = _rollouts([each for each in standing if each[0][0] == "ReplicaSet"], pods)
-    for key, value in standing:
+    with_template = [
+        (key, value) for key, value in known.items() if key[0] != "Pod" and _has_template(value)
+    ]
+    rollouts = _rollouts([each for each in with_template if each[0][0] == "ReplicaSet"], pods)
+    for key, value in with_template:
         if key[0] != "ReplicaSet":
             reader.at_controller(key, redacted(value), pods.pop(key, []))
     for key, value, running in rollouts:
@@ -284,7 +286,7 @@ def _template(value: JSONObject) -> JSONObject:
     return template
 
 
-def _stands(value: JSONObject) -> bool:
+def _has_template(value: JSONObject) -> bool:
     """Whether a controller has a pod template of its own, and may still make pods of it."""
     owner = owner_of(value["metadata"])
     if owner is not None and is_made_by(value["kind"], owner):

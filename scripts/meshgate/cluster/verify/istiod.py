@@ -7,7 +7,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import quote
 
-from meshgate.answers import parsed, words
+from meshgate.answers import excerpt, parsed
 from meshgate.errors import ServiceError, UsageError
 from meshgate.model import JSON, JSONObject
 
@@ -41,7 +41,7 @@ class Istiod:
         if listed is None:
             return []
         if not isinstance(listed, list) or not all(map(_is_proxy, listed)):
-            raise self.odd("debug/syncz", listed)
+            raise self.unexpected("debug/syncz", listed)
         return listed
 
     def dump(self, proxy: str) -> JSONObject | None:
@@ -56,7 +56,7 @@ class Istiod:
             return None
         configs = answer.get("configs") if isinstance(answer, dict) else None
         if not isinstance(configs, list) or not all(isinstance(each, dict) for each in configs):
-            raise self.odd(path, answer)
+            raise self.unexpected(path, answer)
         return {"configs": configs}
 
     def version(self) -> str:
@@ -65,11 +65,11 @@ class Istiod:
             return self._ask("version")
         return ""
 
-    def odd(self, path: str, answer: object) -> ServiceError:
+    def unexpected(self, path: str, answer: object) -> ServiceError:
         """The error of an answer that no istiod gives."""
         return ServiceError(
             f"istiod at {self._url} answers {path} with something that is not expected",
-            why=words(answer),
+            why=excerpt(answer),
             hint="is the address istiod's debug interface (port 15014), of a release that "
             "meshgate knows?",
         )
@@ -79,7 +79,7 @@ class Istiod:
         try:
             return parsed(text)
         except ValueError as error:
-            raise self.odd(path, text) from error
+            raise self.unexpected(path, text) from error
 
     def _ask(self, path: str) -> str:
         import urllib3  # noqa: PLC0415 - comes with the Kubernetes client
@@ -92,7 +92,9 @@ class Istiod:
             )
         except urllib3.exceptions.HTTPError as error:
             raise ServiceError(
-                f"istiod does not answer at {self._url}", why=words(error), hint=f"try `{FORWARD}`"
+                f"istiod does not answer at {self._url}",
+                why=excerpt(error),
+                hint=f"try `{FORWARD}`",
             ) from error
         if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise ServiceError(
@@ -104,7 +106,7 @@ class Istiod:
         if answer.status != HTTPStatus.OK:
             kind = _NotThereError if answer.status == HTTPStatus.NOT_FOUND else ServiceError
             raise kind(
-                f"istiod at {self._url} answers {path} with HTTP {answer.status}", why=words(text)
+                f"istiod at {self._url} answers {path} with HTTP {answer.status}", why=excerpt(text)
             )
         return text
 

@@ -194,7 +194,7 @@ def _pushed(
             try:
                 compared.append(pushed.compare(mesh, mesh.workload(*owner), dump))
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise istiod.odd(f"the config dump of {name}", repr(error)) from error
+                raise istiod.unexpected(f"the config dump of {name}", repr(error)) from error
             break
     seen = {proxy["proxy"] for _, proxy in connected}
     return Pushed(

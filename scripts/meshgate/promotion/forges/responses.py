@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
-from meshgate.answers import words as said
+from meshgate.answers import excerpt as said
 from meshgate.errors import RepositoryError
 from meshgate.model import JSON, JSONObject
 from meshgate.promotion.forges.forge import ForgeRefusedError, PullRequest, Review

@@ -134,7 +134,7 @@ def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     elif delivery.transport is Transport.MTLS:
         yield from _not_terminated(case, delivery)
     else:
-        rule, path = stated(case)
+        rule, path = mode_of_rule(case)
         text = "a sidecar terminates mesh mTLS, and no other TLS"
         if not _all_take_mtls(case):
             yield CallRepair(NO_RULE)
@@ -161,7 +161,7 @@ def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
         return
     lead = f"{purpose}: " if purpose else ""
     client, policy = case.client, case.policy
-    rule, path = stated(case)
+    rule, path = mode_of_rule(case)
     if client.plane is DataPlane.NONE:
         where = (
             f'take {INJECT}: "false" off its pods'
@@ -276,7 +276,7 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     """Mesh mTLS meets something that does not speak it."""
     end = delivery.endpoint
     workload = end.workload if end is not None else None
-    rule, path = stated(case)
+    rule, path = mode_of_rule(case)
     if workload is not None and workload.plane is DataPlane.GATEWAY:
         yield from _at_gateway(case, delivery, workload)
         return
@@ -313,7 +313,7 @@ def _at_closed_sidecar(case: Case, workload: Workload, port: int) -> Iterator[Ca
             f"Set {where} to STRICT once no client sends it plaintext: the sidecar is there to "
             "take it."
         )
-    rule, _ = stated(case)
+    rule, _ = mode_of_rule(case)
     service, number = case.service, case.port.number
     if rule is not None and not _is_wide(case):
         yield CallRepair(
@@ -338,7 +338,7 @@ def _at_gateway(case: Case, delivery: Delivery, workload: Workload) -> Iterator[
             for host in (chain.names or ("any host",))
         }
     )
-    rule, path = stated(case)
+    rule, path = mode_of_rule(case)
     if rule is not None and names:
         where = path.removesuffix(".mode")
         mode = "" if delivery.transport is Transport.MTLS else f"{where}.mode to ISTIO_MUTUAL and "
@@ -360,7 +360,7 @@ def _raw(case: Case, workload: Workload, port: int) -> Iterator[CallRepair]:
         f"Tell the client to send plaintext to port {number} alone: the sidecar of {workload} does "
         f"not capture port {port}, and auto mTLS does not look at that"
     )
-    rule, _ = stated(case)
+    rule, _ = mode_of_rule(case)
     if rule is not None and case.policy.rule_host == service.host:
         yield CallRepair(
             f"{text}. Add an entry for port {number} with tls mode DISABLE to "
@@ -383,7 +383,7 @@ def _hidden_exceptions(case: Case) -> Iterator[Resource]:
             yield step.rule
 
 
-def stated(case: Case) -> tuple[Resource | None, str]:
+def mode_of_rule(case: Case) -> tuple[Resource | None, str]:
     """The rule that decides, and where in it the mode for this port stands, or belongs."""
     source = case.why.tls
     if source is not None:

@@ -9,7 +9,7 @@ from meshgate.effect.describe import named
 from meshgate.effect.strangers import ANYBODY, OTHERS
 from meshgate.mesh import Allows, CallClass, Delivery, Mesh, Service, Verdict
 from meshgate.report import access
-from meshgate.report.calls import CROWDS
+from meshgate.report.calls import PLANE_WORDS
 from meshgate.report.escape.visible import visible
 from meshgate.report.view import View
 
@@ -44,7 +44,9 @@ def _names(call: CallClass) -> Iterator[str]:
     """The clients of a class: each by name, or all of a sort but those that stand alone."""
     group = call.clients
     if group.profile is not None:
-        yield f"all {CROWDS[group.plane]}" + (" that are not named here" if group.left_out else "")
+        yield f"all {PLANE_WORDS[group.plane]}" + (
+            " that are not named here" if group.left_out else ""
+        )
     else:
         yield from map(named, itertools.islice(group.members, NAMED + 1))
 

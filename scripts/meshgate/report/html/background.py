@@ -156,7 +156,7 @@ def exception(each: AcceptedException, today: datetime.date) -> list[object]:
 
 
 def timeline(own: PromotionTimeline) -> JSONObject:
-    """The fields of a standing by their names, the newest event first."""
+    """How an environment stands in promotion, each field by its name, the newest event first."""
     return {
         "environment": visible(own.environment),
         "release": visible(own.release),

@@ -12,7 +12,7 @@ from meshgate.mesh import CallClass, DataPlane, Delivery, Outcome, Service, Work
 from meshgate.mesh.client_groups import ClientClass
 from meshgate.model import JSONObject
 from meshgate.report import access, packets
-from meshgate.report.calls import CROWDS
+from meshgate.report.calls import PLANE_WORDS
 from meshgate.report.escape.visible import visible
 from meshgate.report.view import View
 
@@ -21,7 +21,7 @@ NAMED = 5
 
 
 class ClientNodes(NamedTuple):
-    """ClientNodes that one node of the graph stands for; `namespace` None: of all namespaces."""
+    """Clients that one node of the graph stands for; `namespace` None: of all namespaces."""
 
     plane: DataPlane
     namespace: str | None
@@ -79,8 +79,8 @@ def label(clients: ClientNodes) -> str:
     """The name of a group of clients: `all with sidecar`, `shop, without sidecar`."""
     if clients.name:
         return visible(clients.name)
-    crowd = CROWDS[clients.plane]
-    return f"all {crowd}" if clients.namespace is None else visible(f"{clients.namespace}, {crowd}")
+    plane = PLANE_WORDS[clients.plane]
+    return f"all {plane}" if clients.namespace is None else visible(f"{clients.namespace}, {plane}")
 
 
 def clients_of(each: CallClass) -> Iterator[tuple[ClientNodes, int, Iterator[Workload]]]:

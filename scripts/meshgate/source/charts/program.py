@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meshgate import tools
 from meshgate.errors import ToolError
-from meshgate.source.program import TOOLCHAIN, fits, stated, unsaid
+from meshgate.source.program import TOOLCHAIN, fits, missing_version, stated_version
 
 NAME = "helm"
 MODULE = "helm.sh/helm"
@@ -29,10 +29,10 @@ def version(root: Path, *, exact: bool = False) -> str:
     where it says none.
     """
     own = tools.pinned()[NAME].version
-    wanted = stated(root, NAME, own)
+    wanted = stated_version(root, NAME, own)
     if wanted is None:
         if exact:
-            raise unsaid(NAME, own)
+            raise missing_version(NAME, own)
         return own
     wanted = wanted.removeprefix("v")
     return own if fits(own, wanted, exact=exact) else wanted
