@@ -34,10 +34,11 @@ from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh, Mode, Outcome, Tls, Transport
 from meshgate.model import Severity
-from meshgate.rules.broken_calls import Broken, broken_calls, undecided_calls, violation
+from meshgate.rules.broken_calls import Broken, broken_calls, violation
 from meshgate.rules.call_repairs import repaired_by_rule
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.undecided_calls import undecided_calls
 
 NO_RULE = (
     "no rule for this host mends it alone: bring what stands behind the port to one mode, every "

@@ -35,9 +35,9 @@ from collections.abc import Iterator
 
 from meshgate.mesh.covers import named
 from meshgate.model import Severity
-from meshgate.rules.broken_calls import state_revision
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.undecided_calls import state_revision
 from meshgate.rules.wording import listed
 
 

@@ -37,9 +37,9 @@ from collections.abc import Iterator
 from meshgate.effect import BREAKING, CallChange, Change, UndecidedPolicy
 from meshgate.model import Severity
 from meshgate.rules.blame import Blame, BlameIndex, called, callers, destinations, ends
-from meshgate.rules.broken_calls import state_revision
 from meshgate.rules.context import Context
 from meshgate.rules.rule import Needs, Phase, Rule, Violation
+from meshgate.rules.undecided_calls import state_revision
 from meshgate.wording import agree, plural
 
 # What may be a break where it is not certain.
