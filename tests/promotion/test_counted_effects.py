@@ -10,8 +10,13 @@ from meshgate.promotion.recorded_effects import counted_effects
 from meshgate.promotion.records import Effects, InventoryUsed
 
 UNKNOWN = InventoryUsed()
-# What is counted is not looked at.
+# A port that is counted is not looked at.
 SOME: Any = {}
+
+
+def calls(change: Change, count: int) -> Any:
+    """A group of calls as a record keeps it."""
+    return {"count": count, "change": change.value}
 
 
 def test_what_changes_is_counted_and_what_does_not_is_left_out() -> None:
@@ -21,14 +26,17 @@ def test_what_changes_is_counted_and_what_does_not_is_left_out() -> None:
         tightened=(SOME, SOME),
         loosened=(SOME,),
         unchanged=4,
-        breaks=tuple(SOME for _ in range(1200)),
-        opened=(SOME,),
+        breaks=(calls(Change.LED_AWAY, 2), calls(Change.BREAKS, 1199), calls(Change.BREAKS, 1)),
+        opened=(calls(Change.OPENED, 1),),
+        closed=(calls(Change.CLOSED, 3),),
     )
 
     assert list(counted_effects(effects)) == [
-        "2 ports tighten",
         "1 port loosens",
+        "2 ports tighten",
         "1,200 calls break",
+        "2 calls are led away",
+        "3 calls are narrowed",
         "1 call is let in",
     ]
     assert list(counted_effects(Effects(digest="", inventory=UNKNOWN, unchanged=4))) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -80,7 +81,7 @@ VERBS: Mapping[Change, Verb] = {
     Change.EXPOSED: Verb("turns to plaintext", "turn to plaintext", Tone.BAD),
     Change.CLOSED: Verb("is narrowed", "are narrowed", Tone.DOUBTFUL),
     Change.UNKNOWN: Verb("cannot be told any more", "cannot be told any more", Tone.DOUBTFUL),
-    Change.OPENED: Verb("is let in", "are let in", Tone.DOUBTFUL),
+    Change.OPENED: Verb("is let in", "are let in", Tone.BAD),
     Change.MENDS: Verb("works again", "work again", Tone.GOOD),
     Change.ENCRYPTED: Verb("turns to TLS", "turn to TLS", Tone.GOOD),
     Change.MOVED: Verb("takes another way", "take another way", Tone.NEUTRAL),
@@ -96,6 +97,16 @@ PORT_VERBS: Mapping[Strength, Verb] = {
 STILL_FAILS = Verb("fails by another cause", "fail by another cause", Tone.NEUTRAL)
 # Of calls that failed and arrive in plaintext: who was kept out is back, which is no good news.
 IN_PLAINTEXT = Verb("gets in again in plaintext", "get in again in plaintext", Tone.DOUBTFUL)
+# Every verb, the gravest first; one that is better for some calls stands by that of their change.
+BESIDE = {Change.MOVED: STILL_FAILS, Change.MENDS: IN_PLAINTEXT}
+ALL_VERBS = (
+    *PORT_VERBS.values(),
+    *(
+        verb
+        for change, usual in VERBS.items()
+        for verb in (*([BESIDE[change]] if change in BESIDE else []), usual)
+    ),
+)
 # What stands between clients and the wire, after their number and `clients`.
 CLIENTS = {
     DataPlane.SIDECAR: "clients with sidecar",
@@ -115,6 +126,7 @@ PLANES = {
 # What only policies of authorization do.
 ACCESS = (Change.OPENED, Change.CLOSED)
 MAY = "may "
+WOULD = "would "
 NO_EFFECT = "no effect on any port or call"
 # Said where policies of authorization change, and all that they let in is the same.
 PROVEN = "nothing changes for any request of any client"
@@ -128,24 +140,18 @@ def gravity(effect: Effect) -> Severity | None:
     """How grave an effect is at its worst; None: nothing of it needs a second look."""
     if effect.breaks or effect.loosened or any(each.decided for each in effect.unsafe):
         return Severity.ERROR
-    if effect.undecided or effect.exposed or effect.shut_out or effect.of(*ACCESS):
+    needs_a_look = {Tone.BAD, Tone.DOUBTFUL}
+    if effect.undecided or any(of_call(each).tone in needs_a_look for each in effect.calls):
         return Severity.WARNING
     return None
 
 
 def verdict(effect: Effect) -> str:
     """The effect on one environment in one sentence, without a full stop."""
-    ports = Counter(port.change for port in (*effect.loosened, *effect.tightened))
-    parts = [
-        counted(ports[strength], "port", verb)
-        for strength, verb in PORT_VERBS.items()
-        if ports[strength]
-    ]
-    for change in VERBS:
-        counts: Counter[Verb] = Counter()
-        for group in effect.of(change):
-            counts[of_call(group)] += group.count
-        parts += (counted(count, "call", verb) for verb, count in counts.items() if count)
+    ports = count_verbs((PORT_VERBS[port.change], 1) for port in effect.ports)
+    calls = count_verbs((of_call(group), group.count) for group in effect.calls)
+    parts = [counted(count, "port", verb) for verb, count in ports.items()]
+    parts += [counted(count, "call", verb) for verb, count in calls.items()]
     if not parts and effect.is_empty:
         return f"{NO_EFFECT}: {PROVEN}" if effect.is_proven else NO_EFFECT
     if not effect.breaks:
@@ -157,6 +163,26 @@ def verdict(effect: Effect) -> str:
     if effect.undecided:
         parts.append(f"{len(effect.undecided)} not decidable")
     return ", ".join(parts)
+
+
+def count_verbs(changes: Iterable[tuple[Verb, int]]) -> dict[Verb, int]:
+    """How many there are of each verb, the gravest verb first."""
+    counts: Counter[Verb] = Counter()
+    for verb, count in changes:
+        counts[verb] += count
+    return {verb: counts[verb] for verb in ALL_VERBS if counts[verb]}
+
+
+def counted_calls(calls: Iterable[CallChange]) -> str:
+    """`2 calls break, 1 call is led away`."""
+    counts = count_verbs((of_call(group), group.count) for group in calls)
+    return ", ".join(counted(count, "call", verb) for verb, count in counts.items())
+
+
+def gravest_first(calls: Iterable[CallChange]) -> list[CallChange]:
+    """Calls as every list has them: the gravest change first, what counts before the rest."""
+    rank = {change: number for number, change in enumerate(VERBS)}
+    return sorted(calls, key=lambda each: (rank[each.change], not each.counts, -each.count))
 
 
 def counted(count: int, noun: str, verb: Verb) -> str:
@@ -186,17 +212,13 @@ def access_sentences(effect: Effect, *changes: Change, undecided: bool = False) 
         if (line.change in changes if changes else line.requests or line.witness)
     ]
     lines.sort(key=lambda line: line.change != Change.OPENED)
-    return [Sentence(_access_of(line, effect.clients), _tone(line)) for line in lines]
+    return [Sentence(_access_of(line, effect.clients), of_line(line).tone) for line in lines]
 
 
 def _access_of(line: CallLine, totals: Mapping[DataPlane, int]) -> str:
     """`shop/web to shop/cart:8080 is let in: GET /orders/*, such as GET /orders/1`."""
-    verb = of_count(VERBS[Change(line.change)], line.clients.count, decided=line.decided)
+    verb = of_count(of_line(line), line.clients.count, decided=line.decided)
     return f"{who(line, totals)} to {where(line)} {verb}: {access(line)}"
-
-
-def _tone(line: CallLine) -> Tone:
-    return Tone.BAD if line.change == Change.OPENED else VERBS[Change(line.change)].tone
 
 
 def port_sentence(line: PortLine) -> str:
@@ -378,13 +400,22 @@ def of_count(verb: Verb, count: int, *, decided: bool = True) -> str:
     """What becomes of so many calls: `break`, `may be shut out`."""
     if decided or verb is VERBS[Change.UNKNOWN]:
         return verb.one if count == 1 else verb.many
-    return MAY + verb.many.replace("are ", "be ", 1)
+    return MAY + infinitive(verb)
+
+
+def infinitive(verb: Verb) -> str:
+    """`break`, `be shut out`: what stands after `may` and `would`."""
+    return re.sub("^are ", "be ", verb.many)
 
 
 def unsafe(line: CallLine) -> str:
     """A combination that fails, and how."""
-    may = "" if line.decided else MAY
-    return f"{may}{'fails' if line.decided else 'fail'}: {line.after} with {line.change}"
+    return f"{fails(decided=line.decided)}: {line.after} with {line.change}"
+
+
+def fails(*, decided: bool) -> str:
+    """What calls do on the way, as far as it is known."""
+    return "fails" if decided else f"{MAY}fail"
 
 
 def uncovered(each: Uncovered) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshgate.promotion.environment_state import EnvironmentState, Event
+from meshgate.promotion.recorded_effects import count_calls
 from meshgate.promotion.records import PromotionRecord
 from meshgate.report.escape.visible import visible
 from meshgate.wording import plural
@@ -50,8 +51,8 @@ def title(record: PromotionRecord) -> str:
     effects = record.effects
     return visible(
         f"{start}{what} \u2014 {len(effects.tightened)} tightened, "
-        f"{len(effects.loosened)} loosened, {plural(len(effects.breaks), 'break')}"
-        + (f", {len(effects.opened)} opened" if effects.opened else "")
+        f"{len(effects.loosened)} loosened, {plural(count_calls(effects.breaks), 'break')}"
+        + (f", {count_calls(effects.opened):,} opened" if effects.opened else "")
     )
 
 

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshgate.effect import Change, Effect, Strength, codec
-from meshgate.effect.describe import PORT_VERBS, VERBS, counted
+from meshgate.effect.describe import PORT_VERBS, VERBS, count_verbs, counted
 from meshgate.model import JSON, JSONObject
-from meshgate.promotion.records import Effects, InventoryUsed
+from meshgate.promotion.records import Effects, InventoryUsed, RecordedCall
+
+_VERBS = {change.value: verb for change, verb in VERBS.items()}
 
 
 def counted_effects(effects: Effects) -> Iterator[str]:
     """What a record says of an effect, in numbers: `2 ports tighten`; what is nothing is left out.
 
-    The good news of ports first, as it is what most promotions are for.
+    The gravest first, as a verdict has them.
     """
-    for items, noun, verb in (
-        (effects.tightened, "port", PORT_VERBS[Strength.TIGHTENED]),
-        (effects.loosened, "port", PORT_VERBS[Strength.LOOSENED]),
-        (effects.breaks, "call", VERBS[Change.BREAKS]),
-        (effects.opened, "call", VERBS[Change.OPENED]),
-        (effects.closed, "call", VERBS[Change.CLOSED]),
-    ):
-        if items:
-            yield counted(len(items), noun, verb)
+    ports = ((Strength.LOOSENED, effects.loosened), (Strength.TIGHTENED, effects.tightened))
+    for strength, changed in ports:
+        if changed:
+            yield counted(len(changed), "port", PORT_VERBS[strength])
+    calls = (
+        (_VERBS.get(str(each.get("change")), VERBS[usual]), count_calls([each]))
+        for usual, recorded in (
+            (Change.BREAKS, effects.breaks),
+            (Change.CLOSED, effects.closed),
+            (Change.OPENED, effects.opened),
+        )
+        for each in recorded
+    )
+    for verb, count in count_verbs(calls).items():
+        yield counted(count, "call", verb)
+
+
+def count_calls(recorded: Iterable[RecordedCall]) -> int:
+    """How many calls there are in the groups of a record."""
+    return sum(each.get("count", 1) for each in recorded)
 
 
 def recorded_effects(effect: Effect, inventory: InventoryUsed, ports: int) -> Effects:

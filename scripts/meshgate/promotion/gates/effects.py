@@ -28,7 +28,7 @@ def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
         if candidate.base.state is None:
             return not_applicable(gate, "nothing was here before: there is no change to judge")
         return failed(gate, "the effect of this change was not computed")
-    breaks = len(effect.breaks)
+    breaks = sum(each.count for each in effect.breaks)
     accepted = breaks > 0 and acknowledged(candidate, effect.breaks_digest)
     counted = {
         "loosened": len(effect.loosened),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshgate.effect import describe
 from meshgate.promotion.acceptance import acknowledged
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.environment_state import RENDERING
@@ -14,7 +15,7 @@ from meshgate.promotion.guards.questions import (
     effect_of,
     how_to_acknowledge,
 )
-from meshgate.wording import agree, plural
+from meshgate.wording import plural
 
 
 def check(candidate: Candidate) -> Iterator[Objection]:
@@ -24,9 +25,8 @@ def check(candidate: Candidate) -> Iterator[Objection]:
     if effect is None:
         return
     if effect.breaks and not acknowledged(candidate, effect.breaks_digest):
-        calls = sum(change.count for change in effect.breaks)
         yield Objection(
-            f"{plural(calls, 'call')} {agree(calls, 'breaks', 'break')}",
+            describe.counted_calls(effect.breaks),
             how_to_acknowledge(candidate, effect.breaks_digest),
             details=tuple(line for change in effect.breaks for line in change.lines())[:MOST_SHOWN],
         )

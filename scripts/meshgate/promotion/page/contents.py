@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field, structs
 
-from meshgate.effect import Effect
+from meshgate.effect import Effect, describe
 from meshgate.pipeline.reports import baseline_note
 from meshgate.promotion.candidate import Candidate
 from meshgate.promotion.environment_state import EnvironmentState, Event
@@ -71,9 +71,9 @@ class PageContents(Struct, frozen=True):
         return tuple(gate for gate in self.record.gates if gate.verdict in blocking)
 
     @property
-    def weakens(self) -> bool:
-        """Whether any port accepts more than before, or policies let more in."""
-        return bool(self.effect and (self.effect.loosened or self.effect.opened))
+    def needs_a_look(self) -> bool:
+        """Whether what it does is no plain good news, as `meshgate diff` marks it."""
+        return self.effect is not None and describe.gravity(self.effect) is not None
 
     @property
     def is_stop(self) -> bool:

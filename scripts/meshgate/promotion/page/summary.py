@@ -17,7 +17,7 @@ from meshgate.report.budget import Section
 from meshgate.report.escape.markdown import cell_code, code, prose, row
 from meshgate.wording import agree, plural
 
-REFUSED, WAITS, WEAKER, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
+REFUSED, WAITS, DOUBTFUL, READY = ":x:", ":hourglass:", ":warning:", ":white_check_mark:"
 # How many of what it waits for the first line names.
 NAMED = 3
 DOES = {
@@ -107,7 +107,7 @@ def _status(contents: PageContents) -> tuple[str, str]:
     if names := list(dict.fromkeys(names)):
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         return WAITS, f"waits for {', '.join(names[:NAMED])}{more}"
-    return (WEAKER if contents.weakens else READY), "ready to merge"
+    return (DOUBTFUL if contents.needs_a_look else READY), "ready to merge"
 
 
 def _summary(contents: PageContents) -> str:
@@ -194,7 +194,7 @@ def calls(contents: PageContents) -> Section:
     calls = contents.effect.calls if contents.effect else ()
     rows = [
         _call_row(change)
-        for change in sorted(calls, key=lambda change: (_GRAVITY[change.change], -change.count))
+        for change in describe.gravest_first(calls)
         if change.change not in {*BREAKING, *describe.ACCESS}
     ]
     if not rows:
@@ -203,7 +203,7 @@ def calls(contents: PageContents) -> Section:
 
 
 def breaks(contents: PageContents) -> Section:
-    """The clients that will fail, or that none is known to."""
+    """The clients whose calls break or are led away, or that none is known to."""
     if contents.effect is None:
         return Section("")
     broken = contents.effect.breaks
@@ -211,10 +211,9 @@ def breaks(contents: PageContents) -> Section:
     seen = _inventory(effects.inventory if effects else {})
     if not broken:
         return Section(f"#### Breaks\n\nNo client is known to fail. {seen}\n\n")
-    rows = [f"{row(_break_cells(change))}\n" for change in broken]
-    total = sum(change.count for change in broken)
+    rows = [f"{row(_break_cells(change))}\n" for change in describe.gravest_first(broken)]
     head = (
-        f"#### Breaks: {plural(total, 'call')} will fail\n\n"
+        f"#### Breaks: {describe.counted_calls(broken)}\n\n"
         f"{row(('from', 'to', 'before', 'after'))}\n{row(['---'] * 4)}\n"
     )
     end = f"\n{seen}\n\n"
@@ -277,7 +276,6 @@ _GATE_ORDER = (
 
 
 MARKS = {describe.Tone.BAD: ":unlock:"}
-_GRAVITY = {change: rank for rank, change in enumerate(describe.VERBS)}
 
 
 def _table(heading: str, cells: Sequence[str], rows: list[str], noun: str) -> Section:

@@ -9,7 +9,7 @@ from meshgate.effect.describe import named, owner
 from meshgate.mesh import ServerMode
 from meshgate.model import JSONObject
 from meshgate.promotion.history import EnforcedModes, HistoryEntry
-from meshgate.promotion.recorded_effects import counted_effects
+from meshgate.promotion.recorded_effects import count_calls, counted_effects
 from meshgate.promotion.records import Effects
 from meshgate.promotion.times import format_moment, rfc3339
 from meshgate.report import Options, formats
@@ -152,9 +152,9 @@ def _event_json(entry: HistoryEntry) -> JSONObject:
         and {
             "tightened": len(effects.tightened),
             "loosened": len(effects.loosened),
-            "breaks": len(effects.breaks),
-            "opened": len(effects.opened),
-            "closed": len(effects.closed),
+            "breaks": count_calls(effects.breaks),
+            "opened": count_calls(effects.opened),
+            "closed": count_calls(effects.closed),
         },
         "bypasses": [bypass.gate for bypass in record.bypasses],
         "merged": {

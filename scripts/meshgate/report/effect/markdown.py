@@ -188,19 +188,14 @@ def _heading(diff: Diff) -> str:
         proven = any(each.effect.is_proven for each in diff.environments)
         return f"{describe.NO_EFFECT}: {describe.PROVEN}" if proven else describe.NO_EFFECT
     named = enumerated(each.environment for each in changed)
+    loosened = sum(len(each.effect.loosened) for each in changed)
     worst = [
-        f"{plural(count, noun)} {verb}"
-        for count, noun, verb in (
-            (_count(changed, *BREAKING), "call", "would break"),
-            (sum(len(each.effect.loosened) for each in changed), "port", "would loosen"),
-            (_count(changed, Change.EXPOSED), "call", "would turn to plaintext"),
-            (_count(changed, Change.OPENED), "call", "would be let in"),
-        )
-        if count
+        *_would(changed, *BREAKING),
+        *_told(loosened, "port", describe.PORT_VERBS[Strength.LOOSENED]),
+        *_would(changed, Change.EXPOSED, Change.OPENED),
     ]
-    if not worst and (shut_out := _count(changed, Change.SHUT_OUT)):
-        # It is what STRICT is for, and no good news all the same.
-        worst = [f"{plural(shut_out, 'call')} would be shut out"]
+    # It is what STRICT is for, and no good news all the same.
+    worst = worst or _would(changed, Change.SHUT_OUT)
     safe = all(each.effect.is_safe for each in changed)
     way = f"the way there is {'safe' if safe else 'unsafe'}"
     # A way that is safe is no news beside what the change does once it is there.
@@ -210,5 +205,16 @@ def _heading(diff: Diff) -> str:
     return f"{', '.join(parts)}, in {named}" if worst else f"changes {named}: {', '.join(parts)}"
 
 
-def _count(changed: Sequence[Compared], *changes: Change) -> int:
-    return sum(x.count for each in changed for x in each.effect.of(*changes))
+def _would(changed: Sequence[Compared], *changes: Change) -> list[str]:
+    """`2 calls would break`, for each of these changes that there is."""
+    return [
+        text
+        for change in changes
+        for count in [sum(x.count for each in changed for x in each.effect.of(change))]
+        for text in _told(count, "call", describe.VERBS[change])
+    ]
+
+
+def _told(count: int, noun: str, verb: describe.Verb) -> list[str]:
+    would = f"{describe.WOULD}{describe.infinitive(verb)}"
+    return [f"{plural(count, noun)} {would}"] if count else []

@@ -20,7 +20,7 @@ from meshgate.report.escape.visible import visible
 def effect(environment: str, change: Effect) -> JSONObject:
     """Changed ports and calls, the way there, what is uncovered, and what files leave open.
 
-    A port is `[workload, port, before, after, change]`, its sides `[mode, level, policy]`. A call
+    A port is `[workload, port, before, after, verb]`, its sides `[mode, level, policy]`. A call
     is `[change, clients, how many, host, port, subset, endpoint, before, after, counts, reason,
     words]`, where other words than those of its change are better.
     """
@@ -28,8 +28,8 @@ def effect(environment: str, change: Effect) -> JSONObject:
         "environment": visible(environment),
         "verdict": visible(describe.verdict(change)),
         "gravity": describe.gravity(change),
-        "ports": list(map(_port, change.ports)),
-        "calls": list(map(_call, change.calls)),
+        "ports": list(map(_port, change.loosened + change.tightened)),
+        "calls": list(map(_call, describe.gravest_first(change.calls))),
         "unsafe": list(map(_unsafe, change.unsafe)),
         "access": [visible(each.text) for each in describe.access_sentences(change)],
         "uncovered": list(map(_uncovered, change.uncovered)),
@@ -52,7 +52,7 @@ def _words(change: CallChange) -> str:
 def _port(change: PortChange) -> list[object]:
     number = "others" if change.port is None else change.port
     sides = _mode(change.before), _mode(change.after)
-    return [visible(named(change.workload)), number, *sides, str(change.change)]
+    return [visible(named(change.workload)), number, *sides, describe.PORT_VERBS[change.change].one]
 
 
 def _mode(state: PortState) -> list[str]:
@@ -79,14 +79,14 @@ def _call(change: CallChange) -> list[object]:
 
 
 def _unsafe(each: Unsafe) -> list[object]:
-    """`[clients, how many, host, port, combination, outcome, before, after]`."""
+    """`[clients, how many, host, port, combination, what happens, before, after]`."""
     return [
         _clients(each.clients),
         each.count,
         visible(each.host),
         each.port,
         each.combination,
-        str(each.outcome),
+        f"{describe.fails(decided=each.decided)}: {each.outcome}",
         describe.outcome(each.before),
         describe.outcome(each.after),
     ]

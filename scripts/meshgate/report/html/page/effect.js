@@ -1,4 +1,4 @@
-// The colour of what may happen to a call; the words and their order are in `data.verbs`.
+// The colour of what may happen to a call; the words are in `data.verbs`, and calls come in order.
 const COLOURS = {
   breaks: "c-broken", "led-away": "c-broken", "shut-out": "c-shut", exposed: "c-plaintext", unknown: "c-depends", mends: "c-mtls", encrypted: "c-mtls",
   closed: "c-depends", opened: "c-depends",
@@ -25,7 +25,6 @@ function changed({ effect, way, names }) {
   return h("section", {}, h("h3", {}, inRow(names)),
     h("p", { class: `verdict ${tone}` }, `${effect.verdict}.`),
     grid("Calls", ["what", "clients", "calls", "to", "before", "after"], effect.calls
-      .slice().sort((a, b) => order(a) - order(b))
       .map(([change, who, number, host, port, subset, endpoint, before, after, , reason, words]) => [
         [h("span", { class: "whole" }, h("i", { class: `dot ${dotOf(change, after)}` }), words || data.verbs[change][number === 1 ? 0 : 1])],
         unbroken(who), number.toLocaleString("en"), [h("code", {}, `${host}:${port}${subset ? ` (${subset})` : ""}`), endpoint ? h("div", { class: "by" }, endpoint) : ""],
@@ -45,7 +44,6 @@ function changed({ effect, way, names }) {
 
 // What arrives in plaintext is never green.
 const dotOf = (change, after) => (change === "mends" && after === "ok-plaintext" ? "c-plaintext" : COLOURS[change] || "c-nothing");
-const order = ([change]) => Object.keys(data.verbs).indexOf(change);
 const side = ([mode, level, policy]) => [h("strong", {}, mode), h("div", { class: "by" }, policy ? [`${level} `, h("code", {}, policy)] : level)];
 
 function grid(title, headings, rows) {
