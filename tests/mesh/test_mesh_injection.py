@@ -123,14 +123,17 @@ def test_a_proxy_container_settles_it() -> None:
     }
 
 
-def test_what_a_gateway_resource_selects_is_a_gateway() -> None:
+def test_what_a_gateway_resource_selects_is_a_gateway_unless_injection_makes_it_a_sidecar() -> None:
     model = mesh(
         namespace("x"),
+        namespace("bare", None),
+        deployment("edge", "bare", {"app": "edge", "role": "edge"}),
         deployment("edge", "x", {"app": "edge", "role": "edge"}),
         deployment("app", "x"),
         istio("Gateway", "g", "other", selector={"role": "edge"}, servers=[]),
     )
-    assert model.workload("x", "edge").plane is DataPlane.GATEWAY
+    assert model.workload("bare", "edge").plane is DataPlane.GATEWAY
+    assert model.workload("x", "edge").plane is DataPlane.SIDECAR
     assert model.workload("x", "app").plane is DataPlane.SIDECAR
 
 

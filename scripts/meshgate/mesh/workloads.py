@@ -142,7 +142,7 @@ def _workload(
     plane, reason = injection.membership(meta, pod, facts)
     if controller.pods and controller.kind != "Pod":
         plane, reason = _observed(controller, namespace, facts)
-    if plane is not DataPlane.GATEWAY and _is_gateway(own, pod, gateways):
+    if plane is not DataPlane.GATEWAY and _is_gateway(own, pod, plane, gateways):
         plane, reason = injection.GATEWAY
     revisions = {
         injection.revision(each, plane) for each in _observed_metas(controller, namespace) or [meta]
@@ -198,14 +198,18 @@ def _observed_metas(controller: Controller, namespace: Namespace | None) -> list
     ]
 
 
-def _is_gateway(own: Labels, pod: JSONObject, gateways: Iterable[Labels]) -> bool:
-    """Whether the pods are a gateway: only gateways are selected by Gateway resources."""
+def _is_gateway(own: Labels, pod: JSONObject, plane: DataPlane, gateways: Iterable[Labels]) -> bool:
+    """Whether the pods are a gateway, by their labels or since a Gateway selects them.
+
+    istiod gives Gateways to routers alone: what injection makes a sidecar stays one, whatever
+    selects it. An inventory need not show the proxy of a gateway that nothing injects.
+    """
     if any(container.get("name") == "istio-proxy" for container in injection.containers(pod)):
         return False
-    return (
-        own.get("istio") in _GATEWAY_LABELS
-        or GATEWAY_API in own
-        or any(selectors.matches(selector, own) for selector in gateways)
+    if own.get("istio") in _GATEWAY_LABELS or GATEWAY_API in own:
+        return True
+    return plane is not DataPlane.SIDECAR and any(
+        selectors.matches(selector, own) for selector in gateways
     )
 
 
