@@ -63,6 +63,10 @@ def test_gravity_is_that_of_the_worst() -> None:
     assert describe.gravity(Effect()) is None
 
 
+def nowhere(*_: object) -> None:
+    """No object is in a file."""
+
+
 def of_sorts() -> Effect:
     """Three calls that break in two groups, two that are led away, and three that are let in."""
     ok, refused = Outcome.OK_MTLS, Outcome.REFUSED
@@ -82,12 +86,13 @@ def test_every_writer_has_the_same_verbs_order_and_counts(candidate: Candidate) 
     ports = "1 port loosens, 2 ports tighten"
     calls = "3 calls break, 2 calls are led away"
     record = replace(samples.RECORD, effects=recorded_effects(effect, {}, 3))
-    diff = Diff("a", "b", [Compared("prod", effect, *[lambda *_: None] * 2)], Report((), (), {}))
+    diff = Diff("a", "b", [Compared("prod", effect, nowhere, nowhere)], Report((), (), {}))
     page = render(replace(samples.CONTENTS, effect=effect))
     broken = replace(candidate, effect=effect)
     gate = GateEntry(name="calm", type="effects", breaks=4)
 
     assert describe.verdict(effect) == f"{ports}, {calls}, 3 calls are let in"
+    assert record.effects is not None
     assert [*counted_effects(record.effects)] == [*ports.split(", "), *calls.split(", "), LET_IN]
     assert "5 breaks, 3 opened" in names.title(record)
     assert f"#### Breaks: {calls}\n" in page

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from meshgate import config
-from meshgate.cli.options import add_judging
+from meshgate.cli.options import add_engine
 from meshgate.cli.output import write
 from meshgate.cli.request import folder, print_failures, settings
 from meshgate.cli.terminal import printable
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument("environments", nargs="*", metavar="ENV", help="take these in, too")
     parser.add_argument("--update", action="store_true", help="take out what is gone")
-    add_judging(parser, by_floor=True)
+    add_engine(parser)
 
 
 def run(options: argparse.Namespace) -> int:

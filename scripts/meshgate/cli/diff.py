@@ -34,11 +34,17 @@ from meshgate.cli.progress import track
 from meshgate.cli.request import environments_of, folder, pool, print_failures, settings
 from meshgate.effect import effect
 from meshgate.effect.comparable import HINT, is_comparable
-from meshgate.errors import UsageError
+from meshgate.errors import UsageError, gravest
 from meshgate.pipeline import judge
 from meshgate.pipeline.change import ProposedChange
 from meshgate.pipeline.outcome import notes_on_verdicts
-from meshgate.pipeline.reports import beyond_findings, exit_code, failures_of, report_of
+from meshgate.pipeline.reports import (
+    beyond_findings,
+    exit_code,
+    failures_of,
+    report_of,
+    undecided_changes,
+)
 from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.unchanged import Judges
 from meshgate.report.effect import FORMATS, Compared, Diff
@@ -105,10 +111,12 @@ def drift(options: argparse.Namespace) -> int:
     failures = failures_of(judged)
     findings = [finding for each in judged.values() for finding in each.on_sources]
     shown = beyond_findings(failures, judged)
-    report = report_of(findings, (), files.locate, notes, shown)
+    undecided = undecided_changes([each.effect for each in compared], options.fail_on)
+    report = report_of(findings, (), files.locate, [*notes, *undecided], shown)
     publish(FORMATS, [Diff(first.name, second.name, compared, report, is_drift=True)], options)
     print_failures(shown)
-    return exit_code(findings, failures.values(), options.fail_on)
+    code = exit_code(findings, failures.values(), options.fail_on)
+    return gravest([code, int(bool(undecided))])
 
 
 def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
@@ -128,11 +136,12 @@ def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
     failures = proposed.failures
     shown = beyond_findings(failures, names)
     verdicts = [each.verdict for each in diffs]
+    undecided = undecided_changes([each.effect for each in diffs], options.fail_on)
     report = report_of(
         findings,
         [each.tally for each in verdicts],
         proposed.after_files.locate,
-        [*proposed.notes, *notes_on_verdicts(verdicts)],
+        [*proposed.notes, *notes_on_verdicts(verdicts), *undecided],
         shown,
     )
     before, now = proposed.before_files.locate, proposed.after_files.locate
@@ -145,7 +154,8 @@ def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
     if options.comment:
         comment(diff, options)
     print_failures(shown)
-    return exit_code(findings, failures.values(), options.fail_on)
+    code = exit_code(findings, failures.values(), options.fail_on)
+    return gravest([code, int(bool(undecided))])
 
 
 def comment(diff: Diff, options: argparse.Namespace) -> None:

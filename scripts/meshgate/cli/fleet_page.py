@@ -7,11 +7,18 @@ from pathlib import Path
 
 from meshgate import __version__, config
 from meshgate.cli.output import write_page
-from meshgate.cli.request import folder, judging, print_failing, print_failures, settings
+from meshgate.cli.request import (
+    folder,
+    judging,
+    print_failing,
+    print_failures,
+    print_undecided,
+    settings,
+)
 from meshgate.errors import UsageError
 from meshgate.model import Environment
 from meshgate.pipeline.outcome import RunOutcome, ending
-from meshgate.pipeline.reports import NEVER, exit_code, failing
+from meshgate.pipeline.reports import UNDECIDED, failing
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.verdict import EnvironmentVerdict
 from meshgate.pipeline.verdicts import VerdictQuestion, verdicts
@@ -40,11 +47,18 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     configuration = config.load(root)
     wanted = select(configuration.environments, options.environments)
     files, how = folder(options), settings(options)
-    question = VerdictQuestion(root, configuration.environments, wanted, how, files.cache)
+    question = VerdictQuestion(
+        root,
+        configuration.environments,
+        wanted,
+        how,
+        files.cache,
+        undecided=options.fail_on == UNDECIDED,
+    )
     found = verdicts(question, **judging(options)._asdict())
     everything = wanted == list(configuration.environments)
     left = of_nobody(root, configuration, files, how) if everything else ()
-    outcome = RunOutcome(found, [each.name for each in wanted], NEVER, left)
+    outcome = RunOutcome(found, [each.name for each in wanted], options.fail_on, left)
     ended = ending(outcome, files.locate)
     page = Fleet(
         title=options.title or f"Mesh policy of {root.resolve().name}",
@@ -58,8 +72,8 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
     write_page(file, render(page, __version__))
     print_failures(ended.failures)
     print_failing(failing(ended.report.findings, options.fail_on))
-    failures = [each.refused.error() for each in found.values() if each.refused]
-    return exit_code(ended.report.findings, failures, options.fail_on)
+    print_undecided(ended.undecided)
+    return ended.code
 
 
 def fleet_environment(

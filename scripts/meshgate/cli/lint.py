@@ -34,6 +34,7 @@ from meshgate.pipeline import judge
 from meshgate.pipeline.affected import affected
 from meshgate.pipeline.manifests import read_manifests
 from meshgate.pipeline.reports import (
+    UNDECIDED,
     exit_code,
     failures_of,
     notes_on,
@@ -44,6 +45,7 @@ from meshgate.pipeline.reports import (
 from meshgate.pipeline.selected_rules import narrow
 
 ENVIRONMENTS = "environments.yaml"
+ERROR = "error"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "once, as `meshgate validate` does, and files without a manifest pass",
     )
     add_reading(parser)
-    add_judging(parser)
+    add_judging(parser, by_floor=True)
     add_narrowing(parser)
     add_follow_ups(parser)
 
@@ -78,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"nothing to judge: {error.what}")
         return 0
     environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
+    by_floor = UNDECIDED if environment.require.refuses_undecided else ERROR
+    fail_on = options.fail_on or by_floor
     how = settings(options, complete=options.mesh is not None)
     judged = judge(manifests.environments(environment), manifests.files(environment), how)
     failures = failures_of(judged)
@@ -88,13 +92,13 @@ def run(options: argparse.Namespace) -> int:
         raise unreported[0]
     whole = [each for each in judged.values() if each.context is not None]
     findings = [finding for each in judged.values() for finding in each.findings]
-    undecided = undecided_note(whole, options.fail_on)
+    undecided = undecided_note(whole, fail_on)
     findings, left_out = narrow(findings, options.select, options.ignore)
     notes = [*notes_on(whole), *manifests.notes, *undecided, *left_out]
     report = report_of(findings, [tally(each) for each in whole], manifests.locate, notes, failures)
     report = structs.replace(report, failures=(*report.failures, *manifests.failures))
     publish_report(report, options)
-    code = exit_code(findings, failures.values(), options.fail_on)
+    code = exit_code(findings, failures.values(), fail_on)
     return gravest([manifests.exit_code, code, int(bool(undecided))])
 
 
@@ -107,5 +111,19 @@ def of_environments(options: argparse.Namespace) -> int:
     if not names:
         print("nothing to judge: no environment has these files among its inputs")
         return 0
-    fail_on = ["--fail-on", options.fail_on]
-    return main(["-C", str(root), "validate", *fail_on, *names])
+    return main(["-C", str(root), "validate", *same_options(options), *names])
+
+
+def same_options(options: argparse.Namespace) -> list[str]:
+    """What was asked of how to judge and to print, as `validate` is asked."""
+    texts = ["--engine", options.engine, "--today", options.today.isoformat()]
+    texts += ["--fail-on", options.fail_on] if options.fail_on else []
+    texts += ["--color", "always" if options.color else "never"]
+    for output in options.outputs:
+        file = f"={output.file}" if output.file else ""
+        texts += ["--format", f"{output.format}{file}"]
+    for name in ("select", "ignore"):
+        texts += [word for rule in vars(options)[name] for word in (f"--{name}", rule)]
+    for name in ("no_cache", "show_follow_ups", "verbose"):
+        texts += [f"--{name.replace('_', '-')}"] if vars(options)[name] else []
+    return texts

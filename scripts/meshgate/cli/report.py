@@ -27,7 +27,7 @@ from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_jobs, add_judging, add_traffic
 from meshgate.cli.output import write, write_page
 from meshgate.cli.page_history import floating, head_of, timelines
-from meshgate.cli.request import folder, print_failing, print_failures, settings
+from meshgate.cli.request import code_of, folder, print_failures, settings
 from meshgate.cli.sharding import Sharded, add_shards, sharded
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
@@ -40,8 +40,6 @@ from meshgate.pipeline.reports import (
     NEVER,
     baseline_note,
     beyond_findings,
-    exit_code,
-    failing,
     failures_of,
     notes_on,
     report_of,
@@ -253,5 +251,4 @@ def run(options: argparse.Namespace) -> int:
     for output in outputs:
         write_page(output.file, render(page, __version__))
     print_failures(shown.failures)
-    print_failing(failing(findings, options.fail_on))
-    return exit_code(findings, shown.failures.values(), options.fail_on)
+    return code_of(options.fail_on, findings, shown.failures.values(), shown.judged)

@@ -108,13 +108,22 @@ def end(options: argparse.Namespace, judged: Mapping[str, Judged], wanted: Itera
     print_failures(failures)
     if options.fail_on == NEVER:
         return exit_code((), failures.values(), NEVER)
-    findings = [finding for name in wanted for finding in judged[name].findings]
-    print_failing(failing(findings, options.fail_on))
-    undecided = undecided_note([judged[name] for name in wanted], options.fail_on)
-    for note in undecided:
-        print(f"meshgate: {note}", file=sys.stderr)
-    code = exit_code(findings, failures.values(), options.fail_on)
-    return gravest([code, int(bool(undecided))])
+    asked = [judged[name] for name in wanted]
+    findings = [finding for each in asked for finding in each.findings]
+    return code_of(options.fail_on, findings, failures.values(), asked)
+
+
+def code_of(
+    fail_on: str,
+    findings: Sequence[Finding],
+    failures: Iterable[MeshgateError],
+    judged: Iterable[Judged],
+) -> int:
+    """The exit code of a run that shows something else than findings; says what fails it."""
+    print_failing(failing(findings, fail_on))
+    undecided = undecided_note(judged, fail_on)
+    print_undecided(undecided)
+    return gravest([exit_code(findings, failures, fail_on), int(bool(undecided))])
 
 
 def print_failing(findings: Sequence[Finding]) -> None:
@@ -126,6 +135,12 @@ def print_failing(findings: Sequence[Finding]) -> None:
             "`meshgate validate` or `meshgate lint` tells more",
             file=sys.stderr,
         )
+
+
+def print_undecided(notes: Iterable[str]) -> None:
+    """Say on standard error what fails such a run since it is undecided."""
+    for note in notes:
+        print(f"meshgate: {note}", file=sys.stderr)
 
 
 def print_failures(failures: Mapping[str, MeshgateError]) -> None:

@@ -31,7 +31,7 @@ from meshgate import source
 from meshgate.cli.options import add_judging, add_sides, cache_folder
 from meshgate.cli.output import publish, write
 from meshgate.cli.progress import Progress
-from meshgate.cli.request import folder, print_failing, print_failures, settings
+from meshgate.cli.request import code_of, folder, print_failures, settings
 from meshgate.effect.steps import NoPlan
 from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.mesh import Mesh
@@ -39,7 +39,7 @@ from meshgate.model import Environment, Failure, JSONObject, Resource
 from meshgate.pipeline.change import Comparison, ProposedChange
 from meshgate.pipeline.planning import foreign, managed, safe_steps, with_policies
 from meshgate.pipeline.renamed_objects import context_by_names
-from meshgate.pipeline.reports import NEVER, exit_code, failing
+from meshgate.pipeline.reports import NEVER
 from meshgate.pipeline.revisions import GitRevisions
 from meshgate.pipeline.step_waivers import (
     DIFFERENCES,
@@ -118,8 +118,8 @@ class Planning:
             else [finding for each in comparisons for finding in each.after.findings]
         )
         without = any(isinstance(each.outcome, NoPlan) for each in plans)
-        print_failing(failing(findings, self.options.fail_on))
-        code = exit_code(findings, failures.values(), self.options.fail_on)
+        judged = [each.after for each in comparisons]
+        code = code_of(self.options.fail_on, findings, failures.values(), judged)
         return gravest([code, int(without)])
 
     def with_files(self, comparison: Comparison, planned: EnvironmentSteps) -> EnvironmentSteps:

@@ -46,11 +46,15 @@ class RunOutcome(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True):
-    """What a run says: on standard output, on standard error, and by its exit code."""
+    """What a run says: on standard output, on standard error, and by its exit code.
+
+    `undecided`: the notes of the report that fail the run beside its findings.
+    """
 
     report: Report
     failures: Mapping[str, MeshgateError]
     code: int
+    undecided: Sequence[str] = ()
 
 
 def ending(
@@ -89,7 +93,7 @@ def ending(
         shown,
     )
     code = exit_code(findings, [*failures.values(), *refused.values()], outcome.fail_on)
-    return Ending(report, shown, gravest([code, int(bool(undecided))]))
+    return Ending(report, shown, gravest([code, int(bool(undecided))]), undecided)
 
 
 def notes_on_verdicts(built: Sequence[EnvironmentVerdict]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from meshgate.effect.steps import NoPlan, Plan, SafeStep, plan
-from meshgate.errors import UsageError
+from meshgate.errors import SourcesError
 from meshgate.mesh import Mesh
 from meshgate.model import Resource, ResourceIndex
 from meshgate.pipeline.change import Comparison
@@ -13,7 +13,7 @@ from meshgate.rules.context import Context
 
 
 def safe_steps(comparison: Comparison) -> Plan | NoPlan:
-    """The steps, or why there are none. Raises UsageError for objects that would be refused."""
+    """The steps, or why there are none. Raises SourcesError for objects that would be refused."""
     old, new = comparison.before.require_context(), comparison.after.require_context()
     for context in (old, new):
         refuse_invalid(context)
@@ -49,10 +49,13 @@ def with_policies(context: Context, step: SafeStep) -> Context:
 
 
 def refuse_invalid(context: Context) -> None:
-    """Raise UsageError for objects that would never reach a cluster: steps are not told of them."""
-    if context.violations:
-        first = context.violations[0]
-        raise UsageError(
+    """Raise SourcesError for objects that would never reach a cluster: steps would not hold there.
+
+    Those of the inventory are in no step, and what refuses them has not refused them there.
+    """
+    first = next((each for each in context.violations if not each.resource.foreign), None)
+    if first is not None:
+        raise SourcesError(
             f"{first.resource} would be refused: {first.message}",
             hint=f"run `meshgate validate {context.environment.name}`, and repair that first",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, SourcesError, gravest
 from meshgate.mesh import DataPlane, Mesh, Outcome, ServerMode
 from meshgate.model import Baselined, Failure, Finding, Position, Report, Severity, Tally
@@ -157,6 +158,15 @@ def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
         sum(mesh.counts()[Outcome.UNKNOWN] for mesh in meshes),
         sum(not answer.decided for mesh in meshes for answer in modes_of(mesh)),
     )
+
+
+def undecided_changes(effects: Iterable[Effect], fail_on: str) -> list[str]:
+    """What fails a comparison with `--fail-on undecided` beside findings; else nothing.
+
+    A change that only may happen is none of a finding, and never a pass.
+    """
+    count = sum(len(each.undecided) for each in effects) if fail_on == UNDECIDED else 0
+    return [f"{plural(count, 'change')} cannot be decided"] if count else []
 
 
 def undecided_sentences(calls: int, ports: int) -> list[str]:
