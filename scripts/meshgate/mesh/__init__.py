@@ -7,7 +7,7 @@ from meshgate.mesh.authorization import Allows, PolicyStep, Request, RuleMatch, 
 from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import Call, CallClass
 from meshgate.mesh.client_groups import ClientClass, ClientGroup
-from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.delivery import Delivery
 from meshgate.mesh.explain import Explanation, Fate, Landing, Step, TlsSource
 from meshgate.mesh.membership import MeshMembership
 from meshgate.mesh.mesh import Mesh

@@ -22,7 +22,7 @@ from meshgate.mesh.authorization.strangers import SOME_NAME, stranger
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.client_groups import ClientClass, ClientGroup
 from meshgate.mesh.clients import MeshClients
-from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.delivery import Delivery
 from meshgate.mesh.enforcement_points import (
     EnforcementPoint,
     EnforcementPoints,

@@ -9,7 +9,8 @@ from msgspec import structs
 
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.client_groups import ClientClass, ClientGroup, Profile
-from meshgate.mesh.cluster import BY_PROXY, NO_CLUSTER, Delivery, PortClusters
+from meshgate.mesh.cluster import PortClusters
+from meshgate.mesh.delivery import BY_PROXY, NO_CLUSTER, Delivery
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import deliveries

@@ -15,7 +15,8 @@ from meshgate.mesh.blocking import Blocking
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.client_groups import ClientClass, ClientGroup
 from meshgate.mesh.clients import MeshClients
-from meshgate.mesh.cluster import Delivery, PortClusters
+from meshgate.mesh.cluster import PortClusters
+from meshgate.mesh.delivery import Delivery
 from meshgate.mesh.marked_classes import ClassPartition, ClassPartitions, Mark, Marked
 from meshgate.mesh.network_policies import (
     TCP,

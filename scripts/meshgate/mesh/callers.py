@@ -9,7 +9,8 @@ from msgspec import structs
 from meshgate.mesh.call_classes import CallClasses
 from meshgate.mesh.calls import described
 from meshgate.mesh.client_groups import ClientClass, ClientGroup
-from meshgate.mesh.cluster import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery, PortClusters
+from meshgate.mesh.cluster import PortClusters
+from meshgate.mesh.delivery import NO_CLUSTER, NO_PORT, PASSED_THROUGH, Delivery
 from meshgate.mesh.order import ORDER
 from meshgate.mesh.policy import ClientPolicy, policy, without_rules
 from meshgate.mesh.scopes import Scope

@@ -10,7 +10,8 @@ from msgspec import Struct, structs
 from meshgate.mesh import protocols
 from meshgate.mesh.authorization import Allows
 from meshgate.mesh.client_groups import ClientGroup
-from meshgate.mesh.cluster import BY_PROXY, Delivery, PortClusters
+from meshgate.mesh.cluster import PortClusters
+from meshgate.mesh.delivery import BY_PROXY, Delivery
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.policy import ClientPolicy, policy
 from meshgate.mesh.services import Endpoint, Service, ServicePort

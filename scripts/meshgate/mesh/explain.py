@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from meshgate.mesh import export_to, selectors
-from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.delivery import Delivery
 from meshgate.mesh.destination_rule import DestinationRule
 from meshgate.mesh.destination_rules import DestinationRules, Group
 from meshgate.mesh.lookup import Choice, HostRules

@@ -18,7 +18,7 @@ from meshgate.mesh.catalog import Catalog, Hidden
 from meshgate.mesh.chains import GatewayChain
 from meshgate.mesh.client_groups import ClientClass
 from meshgate.mesh.clients import MeshClients
-from meshgate.mesh.cluster import Delivery
+from meshgate.mesh.delivery import Delivery
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.explain import Explanation, Landing, steps, tls_source
 from meshgate.mesh.gateways import Gateways

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from meshgate.mesh.cluster import MISSING, Cluster, Delivery, PortClusters, combined
+from meshgate.mesh.cluster import MISSING, Cluster, PortClusters
+from meshgate.mesh.delivery import Delivery, combined
 from meshgate.mesh.lookup import Choice
 from meshgate.mesh.merge import UNTRIED, Entry
 from meshgate.mesh.order import ORDER

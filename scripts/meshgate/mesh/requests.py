@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from meshgate.mesh.calls import CallClass
 from meshgate.mesh.client_groups import ClientClass, ClientGroup
-from meshgate.mesh.cluster import BY_PROXY, NO_CLUSTER, Delivery
+from meshgate.mesh.delivery import BY_PROXY, NO_CLUSTER, Delivery
 from meshgate.mesh.policy import deliveries
 from meshgate.mesh.routes import ANSWERED
 from meshgate.mesh.service_lookup import ServiceLookup

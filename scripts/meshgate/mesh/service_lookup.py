@@ -8,7 +8,8 @@ from meshgate.mesh.admissions import Admissions
 from meshgate.mesh.call_filter import CallFilter
 from meshgate.mesh.client_groups import ClientClass
 from meshgate.mesh.clients import MeshClients
-from meshgate.mesh.cluster import NO_CLUSTER, Delivery, PortClusters
+from meshgate.mesh.cluster import PortClusters
+from meshgate.mesh.delivery import NO_CLUSTER, Delivery
 from meshgate.mesh.destination_rules import DestinationRules
 from meshgate.mesh.lookup import HostRules
 from meshgate.mesh.receivers import Receivers

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 from msgspec import structs
 
-from meshgate.mesh.cluster import Delivery, PortClusters
+from meshgate.mesh.cluster import PortClusters
 from meshgate.mesh.covers import named
+from meshgate.mesh.delivery import Delivery
 from meshgate.mesh.lookup import HostRules
 from meshgate.mesh.registry import Registry
 from meshgate.mesh.routing import Routing

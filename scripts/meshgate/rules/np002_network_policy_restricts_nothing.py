@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgate.mesh import DataPlane, Mesh, Workload
-from meshgate.mesh.cluster import HBONE_PORT
+from meshgate.mesh.delivery import HBONE_PORT
 from meshgate.mesh.network_policies import (
     Direction,
     FilterRule,

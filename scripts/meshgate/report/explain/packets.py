@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from meshgate.effect.describe import owner
 from meshgate.mesh import Blocking, Delivery, Direction, NetworkPolicy, Workload
-from meshgate.mesh.cluster import HBONE_PORT
+from meshgate.mesh.delivery import HBONE_PORT
 from meshgate.mesh.network_policies import Packets, Party
 from meshgate.mesh.selectors import Labels
 from meshgate.model import JSONObject, join_path
