@@ -326,3 +326,15 @@ def test_an_invariant_is_one_assertion(tmp_path: Path, entry: str, message: str)
         config.load_environment(none, waivers=none, expected=file)
     assert message in str(error.value)
     assert "expectations.yaml:2" in str(error.value)
+
+
+def test_a_long_line_of_environments_may_be_listed_from_its_end(tmp_path: Path) -> None:
+    (tmp_path / "overlays").mkdir()
+    entries = [
+        {"name": f"e{n}", "overlay": "overlays", "mode": "pinned", "after": [f"e{n - 1}"]}
+        for n in range(1500, 0, -1)
+    ]
+    entries.append({"name": "e0", "overlay": "overlays"})
+    (tmp_path / "environments.yaml").write_text(json.dumps({"environments": entries}))
+
+    assert len(config.load(tmp_path).environments) == 1501

@@ -113,7 +113,7 @@ REFUSED = {
     ),
     "after-in-a-circle": (
         swap("overlays/dev\n", "overlays/dev\n    after: [prod]\n"),
-        "`after` leads round in a circle: dev after prod after dev",
+        "`after` leads round in a circle: dev after prod after canary after dev",
         "remove one of these",
     ),
     "after-itself": (

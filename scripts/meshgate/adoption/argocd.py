@@ -10,7 +10,6 @@ from meshgate.adoption.candidates import (
     EnvironmentCandidate,
     changed_by,
     described_changes,
-    first_circle,
     is_at_top,
     leads_to_sync,
     normalized,
@@ -19,6 +18,7 @@ from meshgate.adoption.candidates import (
 from meshgate.adoption.contents import Contents, file_of, mapping, mappings
 from meshgate.adoption.generators import asks_for_clusters, filled, left_out, parameters
 from meshgate.model import JSONObject, Resource
+from meshgate.model.circle import circle
 from meshgate.model.sources import HelmChart
 
 GROUP = "argoproj.io"
@@ -45,7 +45,7 @@ def candidates(contents: Contents) -> CandidateAnswer:
         ]
         for name, at in paths.items()
     }
-    if names := first_circle(dict(edges)):
+    if names := circle(dict(sorted(edges.items()))):
         answer.unknown.append(
             "these Applications lead round in a circle, so that Argo CD would make them anew for "
             "ever: " + " -> ".join(names) + "; take the path of one of them to another folder"

@@ -107,25 +107,3 @@ def described_changes(name: str, keys: Sequence[str]) -> str:
         f"{name} changes what the folder builds ({', '.join(keys)}): write that into its "
         "kustomization; it is not part of what is judged"
     )
-
-
-def first_circle(edges: dict[str, Sequence[str]]) -> list[str]:
-    """The first circle of names, its first one repeated at the end; empty where there is none."""
-    done: set[str] = set()
-    for start in sorted(edges):
-        path: list[str] = []
-        stack: list[tuple[str, bool]] = [(start, False)]
-        while stack:
-            name, left = stack.pop()
-            if left:
-                path.pop()
-                done.add(name)
-                continue
-            if name in path:
-                return [*path[path.index(name) :], name]
-            if name in done:
-                continue
-            path.append(name)
-            stack.append((name, True))
-            stack += [(each, False) for each in edges.get(name, ())]
-    return []

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from meshgate.config.defaults import MergedDocument
 from meshgate.errors import UsageError
 from meshgate.model import JSON, JSONObject
+from meshgate.model.circle import circle
 from meshgate.model.sources import SOURCE_KEYS
 from meshgate.wording.nearest import hint
 from meshgate.yamldoc.document import location
@@ -243,28 +244,17 @@ class References(Struct, frozen=True):
         return os.path.realpath(path) if name in {".", ".."} or os.path.islink(real) else real  # noqa: PTH114 - as above
 
     def _acyclic(self, before: Mapping[str, Sequence[str]]) -> None:
-        done: set[str] = set()
-        for start in before:
-            self._walk(start, before, done, [])
-
-    def _walk(
-        self, name: str, before: Mapping[str, Sequence[str]], done: set[str], path: list[str]
-    ) -> None:
-        if name in path:
-            circle = [*path[path.index(name) :], name]
-            entries = self.document.value["environments"]
-            entry = next(entry for entry in entries if entry["name"] == name)
-            where = location(self.document.place(entry, "after"))
-            raise UsageError(
-                f"{where}: `after` leads round in a circle: " + " after ".join(circle),
-                why="No change could ever enter it.",
-                hint="remove one of these from `after`",
-            )
-        if name in done:
+        names = circle(before)
+        if not names:
             return
-        for other in before[name]:
-            self._walk(other, before, done, [*path, name])
-        done.add(name)
+        entries = self.document.value["environments"]
+        entry = next(entry for entry in entries if entry["name"] == names[0])
+        where = location(self.document.place(entry, "after"))
+        raise UsageError(
+            f"{where}: `after` leads round in a circle: " + " after ".join(names),
+            why="No change could ever enter it.",
+            hint="remove one of these from `after`",
+        )
 
 
 def _predecessors(entry: JSONObject) -> Sequence[str]:
