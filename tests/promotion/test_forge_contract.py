@@ -107,6 +107,7 @@ def test_a_branch_that_is_not_there_is_an_error(world: World) -> None:
         world.forge.create(draft())
 
 
+@pytest.mark.decisive
 def test_open_ones_are_listed_by_prefix(world: World) -> None:
     for branch in (BRANCH, "promote/staging/r-1", "feature"):
         world.push(branch, **{branch.replace("/", "-"): "new\n"})
@@ -115,6 +116,7 @@ def test_open_ones_are_listed_by_prefix(world: World) -> None:
     listed = [pull.head for pull in world.forge.list_open("main", "promote/")]
 
     assert sorted(listed) == [BRANCH, "promote/staging/r-1"]
+    assert list(world.forge.list_open("other")) == []
     found = world.forge.find_open("feature", "main")
     assert found is not None
     assert found.head == "feature"

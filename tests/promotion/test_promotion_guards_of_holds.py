@@ -158,6 +158,17 @@ def test_a_hotfix_notes_what_it_owes(candidate: Candidate) -> None:
     assert ask("PR17", on(fix, "head.state", pending_backport=replace(DEBT, facts=(PAID,)))) == []
 
 
+def test_a_second_hotfix_forgets_nothing_of_the_first(candidate: Candidate) -> None:
+    """What the first set and this one does not have is owed on, or it is forgotten."""
+    fix = on(candidate, "record", event=Event.HOTFIX)
+    second = on(fix, "base.state", pending_backport=DEBT)
+    own = on(second, "head.state", pending_backport=replace(DEBT, facts=(PAID,)))
+    both = on(second, "head.state", pending_backport=replace(DEBT, facts=(FACT, PAID)))
+
+    assert messages("PR17", own) == [f"1 value of the hotfix {DEBT.record} would be forgotten"]
+    assert ask("PR17", both) == []
+
+
 def test_a_hold_says_until_when_and_of_which_events(candidate: Candidate) -> None:
     until = hold(candidate, until=NOW + DAY)
 

@@ -7,11 +7,12 @@ import datetime as dt
 import pytest
 
 import promoted
-from meshgate.errors import NothingToPromoteError, UsageError
+from meshgate.errors import NothingToPromoteError, UsageError, WaitingError
 from meshgate.promotion.environment_state import Event
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.line import hold, reject, resume, write
-from pipeline import Pipeline
+from pipeline import ENVIRONMENTS, Pipeline
+from pushed import repair
 
 pytestmark = pytest.mark.sampled(every=3)
 
@@ -122,3 +123,14 @@ def test_a_record_is_not_made_before_the_last_one(
         record = hold(session, "staging", reason="an incident").record
 
     assert record.created_at == (last if is_of_the_last else pipeline.now)
+
+
+@pytest.mark.decisive
+def test_a_pause_stops_whatever_goes_forward(pipeline: Pipeline) -> None:
+    paused = f"{ENVIRONMENTS}paused: {{by: ops, reason: an audit}}\n"
+    pipeline.commit({"environments.yaml": paused}, "all is paused")
+
+    with pytest.raises(WaitingError, match="PR11 promotion is paused by ops: an audit"):
+        pipeline.promote("staging")
+    with pytest.raises(WaitingError, match="PR11 promotion is paused by ops: an audit"):
+        pipeline.hotfix("prod", repair(pipeline, "hotfix/prod/cart"), linked="a link")
