@@ -223,7 +223,7 @@ def test_promote_all_ends_with_the_gravest_of_its_environments(
     code, _, err = call("promote", "--all")
 
     assert "meshgate: staging: " in err  # held, which waits (10)
-    assert "the render of prod has 1 resources, and had 2" in err  # refused
+    assert "the render of prod has 1 resource, and had 2" in err  # refused
     assert code == 8
 
 

@@ -140,9 +140,9 @@ def test_20_nothing_is_promoted_onto_a_hand_edit(pipeline: Pipeline) -> None:
 
 def test_22_a_render_that_lost_much_is_refused(pipeline: Pipeline) -> None:
     pipeline.commit({"policies/shop/kustomization.yaml": "resources: []\n"}, "shop: none")
-    with pytest.raises(RefusedError, match="1 resources, and had 2"):
+    with pytest.raises(RefusedError, match="1 resource, and had 2"):
         pipeline.promote("staging")
-    with pytest.raises(RefusedError, match="1 resources, and had 2"):
+    with pytest.raises(RefusedError, match="1 resource, and had 2"):
         pipeline.promote("staging", resources=2)
 
     opened = pipeline.promote("staging", resources=1)

@@ -41,6 +41,7 @@ from meshgate.errors import UsageError
 from meshgate.model import JSONObject, Resource
 from meshgate.pipeline import Settings
 from meshgate.pipeline.targets import select
+from meshgate.wording import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -144,4 +145,6 @@ def print_written(environment: str, new: InventoryFiles, changed: dict[str, str]
         print(f"inventory/{environment}/{name}: {fate}")
     workloads, namespaces = sum(new.workloads.values()), len(new.files)
     unchanged = "" if changed else "; nothing has changed"
-    print(f"{environment}: {workloads} workloads in {namespaces} files{unchanged}")
+    print(
+        f"{environment}: {plural(workloads, 'workload')} in {plural(namespaces, 'file')}{unchanged}"
+    )

@@ -26,6 +26,7 @@ from meshgate.promotion.release import changes
 from meshgate.promotion.rendering import read_rendered, tool
 from meshgate.promotion.session import Session
 from meshgate.promotion.transition import RecordDraft
+from meshgate.wording import agree, plural
 
 # The gate that a record says was passed over where many resources go.
 SHRINKS = "resources"
@@ -142,17 +143,12 @@ def _accept_loss(
         return ()
     if options.resources != after or not after:
         raise RefusedError(
-            f"the render of {name} has {after} resources, and had {before}",
+            f"the render of {name} has {plural(after, 'resource')}, and had {before}",
             why="So many at once look like a patch gone wrong; clusters delete what is gone.",
             hint=f"if it is meant: --resources {after}" if after else "see `meshgate render`",
         )
-    return (
-        Bypass(
-            gate=SHRINKS,
-            by=session.login,
-            reason=options.reason or f"{after} resources of {before} are meant to be left",
-        ),
-    )
+    lost = f"{after} of {plural(before, 'resource')} {agree(after, 'is', 'are')} meant to be left"
+    return (Bypass(gate=SHRINKS, by=session.login, reason=options.reason or lost),)
 
 
 def _refuse_older(session: Session, prepared: PreparedCommit, options: PromoteOptions) -> None:

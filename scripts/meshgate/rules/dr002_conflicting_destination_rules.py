@@ -44,6 +44,7 @@ from meshgate.rules.merge_orders import Result, age, concerned, differing, lost_
 from meshgate.rules.rule import Needs, Phase, RelatedResource, Rule, Violation
 from meshgate.rules.same_host import SameHostRules
 from meshgate.rules.wording import listed
+from meshgate.wording import agree
 
 # So many results are named, beginning with that of today or of a fresh cluster.
 SHOWN = 3
@@ -72,7 +73,7 @@ def conflict(group: SameHostRules, results: Sequence[tuple[Order, Result]]) -> V
         "spec.host",
         f"{names} have one host, {group.host}, and {why(group)}: "
         + "; ".join(lost_in(group, order, result, among) for order, result in results[:SHOWN])
-        + (f"; {more} more results" if more > 0 else "")
+        + (f"; {more} more {agree(more, 'result', 'results')}" if more > 0 else "")
         + age(group),
         fix=f"write one rule for {group.host} instead of {names}",
         related=tuple(

@@ -14,7 +14,7 @@ from meshgate.report.effect.compared import Compared, Diff
 from meshgate.report.escape.markdown import cell_code, code, prose, row
 from meshgate.report.markdown import CLEAN, MARKS, SHORT, cut, folded, item, not_judged
 from meshgate.report.shared_findings import enumerated, shared_failures, shared_findings
-from meshgate.wording import plural
+from meshgate.wording import agree, plural
 
 PORTS = ("", "ports", "before", "after", "decided by")
 CALLS = ("", "calls", "of", "to", "before", "after")
@@ -78,7 +78,11 @@ def _verdicts(environments: Sequence[Compared]) -> Section:
         sign, sentence = text.split(" ", 1)
         items.append(f"- {sign} **{enumerated(map(_name, alike))}** {sentence}")
     rest = sum(map(len, list(sentences.values())[FEW:]))
-    return Section("".join(items) + (f"- {rest} more environments\n" if rest else "") + "\n")
+    return Section(
+        "".join(items)
+        + (f"- {rest} more {agree(rest, 'environment', 'environments')}\n" if rest else "")
+        + "\n"
+    )
 
 
 def _details(diff: Diff) -> Iterator[Section]:

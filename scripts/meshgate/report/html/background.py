@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from meshgate.model import Environment, JSONObject, Tally, Waiver
 from meshgate.report.escape.visible import visible
+from meshgate.wording import plural
 
 
 class Head(NamedTuple):
@@ -96,7 +97,10 @@ def facts(environment: Environment, tally: Tally) -> list[list[str]]:
         ("NetworkPolicies", mesh.network_policies),
         ("without sidecar on purpose", ", ".join(each.host for each in mesh.outside) or "none"),
         ("floor", f"mTLS {floor.mtls}, authorization {floor.authorization}"),
-        ("read", f"{tally.policies} objects of policy, {tally.inventory} of the inventory"),
+        (
+            "read",
+            f"{plural(tally.policies, 'object')} of policy, {tally.inventory} of the inventory",
+        ),
     ]
     return [[term, visible(str(value))] for term, value in rows]
 
