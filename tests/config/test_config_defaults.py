@@ -126,6 +126,12 @@ def test_environments_are_shown_merged(shared: Path) -> None:
             "create it",
         ),
         (
+            "  mode: pinned\n",
+            "  substitute: values.env\n",
+            "environments.yaml:2:3: the file of variables 'values.env' is no file",
+            "add the file",
+        ),
+        (
             "    overlay: overlays/canary\n",
             "",
             "environments.yaml:13:5: environments[1]: `overlay` is missing",

@@ -46,6 +46,9 @@ CHART = WantedPath("chart", "correct it, or remove the environment {name!r}")
 VALUES = WantedPath(
     "file of values", "correct `helm.values`, or add the file", folder=False, file=True
 )
+VARIABLES = WantedPath(
+    "file of variables", "correct `substitute`, or add the file", folder=False, file=True
+)
 # What makes the top of the repository a source.
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 AT_TOP = {OVERLAY: KUSTOMIZATIONS, CHART: ("Chart.yaml",)}
@@ -79,6 +82,8 @@ class References(Struct, frozen=True):
         base = os.path.realpath(self.root)
         for index, entry in enumerate(entries):
             self._sources(index, entry, base)
+            if isinstance(variables := entry.get("substitute"), str):
+                self._path(entry, ("substitute",), variables, base, VARIABLES)
             after = entry.get("after", ())
             for listed in after.values() if isinstance(after, dict) else (after,):
                 self._known(listed, names, "environment")
