@@ -187,3 +187,11 @@ def test_each_problem_stands_on_a_line_of_its_own(shared: Path) -> None:
         "environments.yaml:2:3:",
         "environments.yaml:15:30:",
     ]
+
+
+def test_a_shared_gate_that_no_environment_has_yet_is_known(shared: Path) -> None:
+    text = DEFAULTS.replace("  mode: pinned\n", "").replace("gates: [quiet]", "gates: [quite]")
+    (shared / "environments.yaml").write_text(text)
+
+    with pytest.raises(UsageError, match=r"environments\.yaml:2:11: there is no gate 'quite'"):
+        config.load(shared)

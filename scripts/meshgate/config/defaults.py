@@ -26,9 +26,9 @@ class MergedDocument(Document):
         # For a key of a merged mapping, the mapping that has it in the file.
         self._homes: dict[tuple[int, str | int], JSONObject] = {}
         value = {key: part for key, part in written.value.items() if key != DEFAULTS}
-        defaults = written.value.get(DEFAULTS, {})
-        if defaults:
-            value[ENVIRONMENTS] = [self._entry(defaults, own) for own in value[ENVIRONMENTS]]
+        self.defaults: JSONObject = written.value.get(DEFAULTS, {})
+        if self.defaults:
+            value[ENVIRONMENTS] = [self._entry(self.defaults, own) for own in value[ENVIRONMENTS]]
             self._homes.update(
                 {
                     (id(value[ENVIRONMENTS]), index): written.value[ENVIRONMENTS]

@@ -80,6 +80,8 @@ class References(Struct, frozen=True):
         gates = dict.fromkeys(gate["name"] for gate in value.get("gates", ()))
         windows = dict.fromkeys(window["name"] for window in value.get("windows", ()))
         base = os.path.realpath(self.root)
+        # Of floating environments alone, nobody has them.
+        self._known(self.document.defaults.get("gates", ()), gates, "gate")
         for index, entry in enumerate(entries):
             self._sources(index, entry, base)
             if isinstance(variables := entry.get("substitute"), str):
