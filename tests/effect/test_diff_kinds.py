@@ -9,6 +9,7 @@ from hostile_repository import HOSTILE
 from markdown_page import Page, rendered
 from meshes import ROOT, deployment, destination_rule, peer_authentication, service, shop
 from meshgate.effect import Change, effect
+from meshgate.effect.changes import CallChange
 from meshgate.mesh import Outcome
 from meshgate.model import Report
 from meshgate.report import Options
@@ -79,6 +80,21 @@ def test_a_call_that_is_no_longer_made_needs_no_rehearsal() -> None:
     assert {each.after.outcome for each in gone if each.after} == {Outcome.NO_ENDPOINT}
     assert {each.change for each in gone} == {Change.VANISHES}
     assert not found.unexercised
+
+
+def test_a_call_that_is_new_needs_one() -> None:
+    orders = (service("orders", "b"), deployment("orders", "b"))
+    before, after = shop(), shop(*orders)
+    called = "orders.b.svc.cluster.local"
+
+    found = effect(before, after, upstream={"dev": before, "staging": after})
+
+    new = {
+        (each.change.host, each.change.change, each.upstream)
+        for each in found.unexercised
+        if isinstance(each.change, CallChange)
+    }
+    assert new == {(called, Change.APPEARS, "dev")}
 
 
 def test_a_call_to_a_new_workload_is_new_and_not_mended() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from meshes import (
     ROOT,
@@ -18,7 +19,8 @@ from meshes import (
     shop,
 )
 from meshgate.effect import Change, Strength, effect
-from meshgate.mesh import Mesh, Outcome
+from meshgate.effect.ports import strength
+from meshgate.mesh import DataPlane, Mesh, Mode, Outcome
 
 
 def cluster(plane: str, mode: str | None) -> Mesh:
@@ -58,6 +60,15 @@ def test_how_strong_a_mode_is_where_it_holds(
     found = effect(cluster(*before), cluster(*after))
     assert [each.change for each in found.ports] == expected
     assert all(each.decided for each in found.ports)
+
+
+@pytest.mark.parametrize("plane", list(DataPlane))
+def test_ztunnel_alone_takes_mtls_where_a_policy_says_disable(plane: DataPlane) -> None:
+    server = structs.replace(cluster("sidecar", None).workload("b", "cart"), plane=plane)
+    is_same = strength(Mode.DISABLE, server) == strength(Mode.PERMISSIVE, server)
+
+    assert is_same is (plane is DataPlane.AMBIENT)
+    assert strength(Mode.PERMISSIVE, server) < strength(Mode.STRICT, server)
 
 
 def leaving(*objects: Object, policy: str = "ALLOW_ANY") -> Mesh:

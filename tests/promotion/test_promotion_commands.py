@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
 from pathlib import Path
 
@@ -9,7 +11,14 @@ import jsonschema
 import pytest
 
 from meshgate.cli import main
-from meshgate.errors import gravest
+from meshgate.cli import promote as command
+from meshgate.errors import (
+    MeshgateError,
+    NothingToPromoteError,
+    RefusedError,
+    WaitingError,
+    gravest,
+)
 from meshgate.model import JSON
 from meshgate.repository import Repository
 from pipeline import ENVIRONMENTS, Pipeline, mode
@@ -241,6 +250,38 @@ def test_promote_all_ends_with_the_gravest_of_its_environments(
 )
 def test_the_gravest_of_several_ends(codes: tuple[int, ...], code: int) -> None:
     assert gravest(codes) == gravest(reversed(codes)) == code
+
+
+@pytest.mark.decisive
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        ((None, NothingToPromoteError), 0),
+        ((NothingToPromoteError, None), 0),
+        ((NothingToPromoteError, NothingToPromoteError), 9),
+        ((None, WaitingError), 10),
+        ((WaitingError, RefusedError), 8),
+        ((NothingToPromoteError, WaitingError), 10),
+    ],
+)
+def test_what_is_proposed_makes_nothing_new_elsewhere_no_failure(
+    ends: tuple[type[MeshgateError] | None, ...], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of `promote --all`; an environment is proposed, or ends with an error."""
+    waiting = iter(ends)
+
+    def promoted_or_not(*_: object) -> object:
+        error = next(waiting)
+        if error is not None:
+            raise error("of one environment")
+        return object()
+
+    monkeypatch.setattr(command, "session_of", contextlib.nullcontext)
+    monkeypatch.setattr(command, "automatic", lambda _: ["staging", "prod"])
+    monkeypatch.setattr(command, "promote_one", promoted_or_not)
+    monkeypatch.setattr(command, "print_proposals", lambda *_: None)
+
+    assert command.run(argparse.Namespace(environment=None, all=True)) == code
 
 
 def test_inside_actions_the_page_is_in_the_summary(

@@ -64,6 +64,16 @@ REFUSED: Refused = [
     ),
     (
         "PR07",
+        lambda c: replace(c, ancestry=Ancestry(on_main=False, newest="f" * 40, is_newer=True)),
+        "is not on the base branch",
+    ),
+    (
+        "PR06",
+        lambda c: on(c, "policy", after=("staging", "canary"), after_all=False),
+        "nothing is known of canary",
+    ),
+    (
+        "PR07",
         lambda c: replace(c, ancestry=Ancestry(on_main=True, newest="f" * 40, is_newer=False)),
         "does not hold ffffffffffff",
     ),
