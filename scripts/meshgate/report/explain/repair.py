@@ -1,4 +1,4 @@
-"""How to repair a call, by what it dies of."""
+"""How to repair a call, by how it ends."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from meshgate.mesh import (
     DataPlane,
     Delivery,
     Endpoint,
-    Fate,
     Mode,
     Outcome,
-    Place,
     Tls,
     Transport,
     Verdict,
@@ -21,13 +19,21 @@ from meshgate.mesh import (
 )
 from meshgate.mesh.calls import is_misread
 from meshgate.mesh.selectors import Labels
-from meshgate.model import Resource, value_at
 from meshgate.report.access import deciders
 from meshgate.report.explain import manifests
 from meshgate.report.explain.access import admission_repairs
 from meshgate.report.explain.ends import INJECT, INJECTION
 from meshgate.report.explain.explanation import CallRepair, Case
 from meshgate.report.explain.packets import packet_repairs
+from meshgate.report.explain.rule_repair import (
+    decides_for_more,
+    exact_rule,
+    has_own_rule,
+    hidden_exceptions,
+    mode_of_rule,
+    mutual_rule,
+    rule_namespace,
+)
 from meshgate.report.explain.server import mode_path
 
 # Labels that only name one version or one rollout of a workload.
@@ -138,8 +144,8 @@ def _broken(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
         text = "a sidecar terminates mesh mTLS, and no other TLS"
         if not _all_take_mtls(case):
             yield CallRepair(NO_RULE)
-        elif _is_wide(case):
-            yield _mutual_rule(
+        elif decides_for_more(case):
+            yield mutual_rule(
                 case, f"Say mesh mTLS for this host, where the client looks first: {text}."
             )
         elif rule is not None:
@@ -180,18 +186,18 @@ def _plaintext(case: Case, purpose: str) -> Iterator[CallRepair]:
         yield from _at_gateway(case, case.policy.deliveries[0], server)
     elif not _all_take_mtls(case):
         yield CallRepair(NO_RULE)
-    elif policy.tls is Tls.DISABLE and rule is not None and not _is_wide(case):
+    elif policy.tls is Tls.DISABLE and rule is not None and not decides_for_more(case):
         yield CallRepair(
             _sentence(
                 f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL, or delete its tls: "
                 "then auto mTLS decides."
             )
         )
-    elif rule is not None and not _is_wide(case):
+    elif rule is not None and not decides_for_more(case):
         yield CallRepair(_sentence(f"{lead}set {path} of {owner(rule)} to ISTIO_MUTUAL."))
     else:
         text = _sentence(f"{lead}say mesh mTLS for this host, where the client looks first.")
-        yield _mutual_rule(case, text)
+        yield mutual_rule(case, text)
 
 
 def _are_alike(case: Case) -> bool:
@@ -199,22 +205,9 @@ def _are_alike(case: Case) -> bool:
     return len({_has_sidecar(each) for each in case.policy.deliveries}) == 1
 
 
-def _has_own_rule(case: Case) -> bool:
-    """Whether a rule for the very host stands where a new one would: they would be merged."""
-    return any(
-        rule.host == case.service.host and rule.resource.namespace == _place(case)
-        for rule in case.view.mesh.rules.covering(case.service.host)
-    )
-
-
 def _has_sidecar(delivery: Delivery) -> bool:
     workload = delivery.endpoint.workload if delivery.endpoint is not None else None
     return workload is not None and workload.has_sidecar
-
-
-def _is_wide(case: Case) -> bool:
-    """Whether the rule that decides is for more hosts than this one."""
-    return bool(case.policy.rule_host) and case.policy.rule_host != case.service.host
 
 
 def _all_take_mtls(case: Case) -> bool:
@@ -291,7 +284,7 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
         yield from _at_closed_sidecar(case, workload, end.port)
         return
     text = "Tell the client to send plaintext to this host, which has no sidecar"
-    for other in _hidden_exceptions(case):
+    for other in hidden_exceptions(case):
         hides = f"it hides {owner(other)}, the exception for this very host"
         if rule is not None:
             yield CallRepair(f"Delete {owner(rule)}, or narrow its host: {hides}.")
@@ -300,7 +293,7 @@ def _not_terminated(case: Case, delivery: Delivery) -> Iterator[CallRepair]:
     else:
         yield CallRepair(
             f"{text}: the exact host wins over the wildcard of the same namespace.",
-            _exact(case, "DISABLE"),
+            exact_rule(case, "DISABLE"),
         )
 
 
@@ -315,15 +308,15 @@ def _at_closed_sidecar(case: Case, workload: Workload, port: int) -> Iterator[Ca
         )
     rule, _ = mode_of_rule(case)
     service, number = case.service, case.port.number
-    if rule is not None and not _is_wide(case):
+    if rule is not None and not decides_for_more(case):
         yield CallRepair(
             f"Or add an entry for port {number} with tls mode DISABLE to "
             f"spec.trafficPolicy.portLevelSettings of {owner(rule)}, with a waiver for DR001."
         )
-    elif not _has_own_rule(case):
+    elif not has_own_rule(case):
         yield CallRepair(
             "Or tell the client to send plaintext to this one port, with a waiver for DR001.",
-            manifests.plaintext_port(service.name, _place(case), service.host, number),
+            manifests.plaintext_port(service.name, rule_namespace(case), service.host, number),
         )
 
 
@@ -368,54 +361,8 @@ def _raw(case: Case, workload: Workload, port: int) -> Iterator[CallRepair]:
         )
     else:
         yield CallRepair(
-            f"{text}.", manifests.raw_port(service.name, _place(case), service.host, number)
+            f"{text}.", manifests.raw_port(service.name, rule_namespace(case), service.host, number)
         )
-
-
-def _hidden_exceptions(case: Case) -> Iterator[Resource]:
-    """Rules that turn TLS off for the very host, and would be found but for the deciding one."""
-    for step in case.why.lookup:
-        if (
-            step.fate in {Fate.HIDDEN, Fate.REPLACED}
-            and step.host == case.service.host
-            and value_at(step.rule.value, "spec.trafficPolicy.tls.mode") == Tls.DISABLE
-        ):
-            yield step.rule
-
-
-def mode_of_rule(case: Case) -> tuple[Resource | None, str]:
-    """The rule that decides, and where in it the mode for this port stands, or belongs."""
-    source = case.why.tls
-    if source is not None:
-        return source.rule, f"{source.path}.mode"
-    rules = case.policy.rules
-    return (rules[0], "spec.trafficPolicy.tls.mode") if rules else (None, "")
-
-
-def _exact(case: Case, mode: str) -> str:
-    """A rule for the very host, where it wins."""
-    service = case.service
-    return manifests.destination_rule(service.name, _place(case), service.host, mode)
-
-
-def _mutual_rule(case: Case, text: str) -> CallRepair:
-    """A rule with mesh mTLS for the very host, unless it would be merged with one that is there."""
-    if not _has_own_rule(case):
-        return CallRepair(text, _exact(case, "ISTIO_MUTUAL"))
-    return CallRepair(
-        f"Let one rule for {case.service.host} in namespace {_place(case)} reach this client "
-        "(exportTo, workloadSelector) and say ISTIO_MUTUAL: a second one would be merged with it."
-    )
-
-
-def _place(case: Case) -> str:
-    """The namespace whose rule decides now: an exact host there wins over its wildcard."""
-    places = {
-        Place.CLIENT: case.client.namespace,
-        Place.SERVICE: case.service.namespace,
-        Place.ROOT: case.view.mesh.rules.root,
-    }
-    return places.get(case.policy.place, case.service.namespace)
 
 
 def _sentence(text: str) -> str:
