@@ -211,7 +211,8 @@ def test_evidence_speaks_of_what_was_compared(
 ) -> None:
     root, out = tmp_path / "pinned", tmp_path / "out"
     init_command.init(root)
-    text = (root / "environments.yaml").read_text().replace("mode: floating", "mode: pinned")
+    pinned = "mode: pinned\n    gates: []\n    gatesWaived: a test"
+    text = (root / "environments.yaml").read_text().replace("mode: floating", pinned)
     (root / "environments.yaml").write_text(text)
     folder = root / "rendered/prod/shop"
     folder.mkdir(parents=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from meshgate import config
 from meshgate.cli.options import add_engine
 from meshgate.cli.output import write
-from meshgate.cli.request import folder, print_failures, settings
+from meshgate.cli.request import folder, load, print_failures, settings
 from meshgate.cli.terminal import printable
 from meshgate.errors import UsageError, gravest
 from meshgate.model import BaselineEntry, Finding
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """Write, list or shrink the baseline. What could not be judged keeps its entries."""
     root: Path = options.directory
     file = root / config.BASELINE
-    configuration = config.load(root)
+    configuration = load(root)
     judged = judge_repository(root, configuration, folder(options), settings(options))
     names = [each.name for each in configuration.environments]
     asked = select_names(names, options.environments) if options.environments else []

@@ -31,7 +31,7 @@ from meshgate.cli.forges import add_forge_option, forge_of
 from meshgate.cli.options import add_judging, add_processes, add_sides, add_traffic
 from meshgate.cli.output import publish, style
 from meshgate.cli.progress import track
-from meshgate.cli.request import environments_of, folder, pool, print_failures, settings
+from meshgate.cli.request import environments_of, folder, load, pool, print_failures, settings
 from meshgate.effect import effect
 from meshgate.effect.comparable import HINT, is_comparable
 from meshgate.errors import UsageError, gravest
@@ -127,6 +127,7 @@ def change(options: argparse.Namespace, revisions: GitRevisions) -> int:
         functools.partial(folder, options),
         settings(options),
         options.traffic,
+        load=load,
         spare=True,
         judges=Judges(options.jobs, pool, track) if options.jobs > 1 else None,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from meshgate import __version__, config
+from meshgate import __version__
 from meshgate.cli.output import write_page
 from meshgate.cli.request import (
     folder,
     judging,
+    load,
     print_failing,
     print_failures,
     print_undecided,
@@ -44,7 +45,7 @@ def fleet_page(options: argparse.Namespace, file: Path | None) -> int:
             hint=f"write `{NAME}` where its name stands: --pages 'pages/{NAME}.html'",
         )
     root: Path = options.directory
-    configuration = config.load(root)
+    configuration = load(root)
     wanted = select(configuration.environments, options.environments)
     files, how = folder(options), settings(options)
     question = VerdictQuestion(

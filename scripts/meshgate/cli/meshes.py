@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from meshgate import config
 from meshgate.cli.options import add_judging, add_reading
-from meshgate.cli.request import end, judge_wanted, manifests_of, print_failures, settings
+from meshgate.cli.request import end, judge_wanted, load, manifests_of, print_failures, settings
 from meshgate.errors import NothingToCheckError, gravest
 from meshgate.model import Environment
 from meshgate.pipeline import Judged, judge
@@ -69,7 +69,7 @@ def view_of(judged: Judged) -> View:
 
 def meshes(options: argparse.Namespace, targets: Sequence[str]) -> Meshes:
     """The meshes of environments, or of manifests. Raises UsageError for what is neither."""
-    wanted = select_targets(options.directory, targets)
+    wanted = select_targets(options.directory, targets, load)
     manifests = None
     if wanted is None:
         judged, manifests = judge_manifests(options, targets)

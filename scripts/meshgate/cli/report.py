@@ -27,7 +27,7 @@ from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_jobs, add_judging, add_traffic
 from meshgate.cli.output import write, write_page
 from meshgate.cli.page_history import floating, head_of, timelines
-from meshgate.cli.request import code_of, folder, print_failures, settings
+from meshgate.cli.request import code_of, folder, load, print_failures, settings
 from meshgate.cli.sharding import Sharded, add_shards, sharded
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, UsageError
@@ -119,7 +119,7 @@ def content(options: argparse.Namespace) -> Content:
         raise UsageError(
             "--traffic is tried on a change, and no base is given", hint="add --base REF"
         )
-    configuration = config.load(options.directory)
+    configuration = load(options.directory)
     wanted = select(configuration.environments, options.environments)
     share = sharded(options, configuration, wanted)
     files, how = folder(options), settings(options)
@@ -146,6 +146,7 @@ def content_since(options: argparse.Namespace) -> Content:
             functools.partial(folder, options),
             settings(options),
             options.traffic,
+            load=load,
         )
         comparisons = change.comparisons()
         effects = tuple((each.environment.name, each.effect) for each in comparisons)

@@ -14,9 +14,11 @@ from meshgate import config
 from meshgate.cli.options import cache_folder
 from meshgate.cli.progress import OfCluster, track
 from meshgate.cli.terminal import printable
+from meshgate.config import Configuration
 from meshgate.errors import MeshgateError, gravest
 from meshgate.model import Environment, Finding
 from meshgate.pipeline import Folder, Judged, Settings, judge, with_upstream
+from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
 from meshgate.pipeline.files import Track
 from meshgate.pipeline.judged import cause
 from meshgate.pipeline.manifests import ManifestArguments
@@ -27,6 +29,7 @@ from meshgate.pipeline.verdicts import FEW, Judge
 from meshgate.report.shared_findings import enumerated, shared_failures
 from meshgate.wording import agree
 
+PINNED = "pinned"
 SCHEDULER_VARIABLE = "DASK_SCHEDULER_ADDRESS"
 # Tasks are made for so many workers of a cluster, however many there are just now.
 AS_MANY = 32
@@ -90,9 +93,25 @@ def judging(options: argparse.Namespace) -> Judging:
     return Judging(AS_MANY, lambda _: cluster(address, progress.counted), 1, progress.track)
 
 
+def load(root: Path) -> Configuration:
+    """The configuration of a repository, for every command that judges it.
+
+    Raises UsageError, also for rules of promotion that `check` and `status` would not take and for
+    clusters that Argo CD would let two environments write to.
+    """
+    configuration = config.load(root)
+    pinned = any(environment.mode == PINNED for environment in configuration.environments)
+    if pinned or configuration.gates or configuration.windows:
+        from meshgate.promotion.policy_reader import read_policy  # noqa: PLC0415 - slow to import
+
+        read_policy(configuration)
+    refuse_overlaps_of_argocd(root, configuration.environments)
+    return configuration
+
+
 def environments_of(options: argparse.Namespace, names: Iterable[str]) -> list[Environment]:
     """Environments of the repository, all of them for no name. Raises UsageError."""
-    return select(config.load(options.directory).environments, list(names))
+    return select(load(options.directory).environments, list(names))
 
 
 def judge_wanted(options: argparse.Namespace, wanted: list[Environment]) -> dict[str, Judged]:

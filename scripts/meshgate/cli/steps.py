@@ -31,7 +31,7 @@ from meshgate import source
 from meshgate.cli.options import add_judging, add_sides, cache_folder
 from meshgate.cli.output import publish, write
 from meshgate.cli.progress import Progress
-from meshgate.cli.request import code_of, folder, print_failures, settings
+from meshgate.cli.request import code_of, folder, load, print_failures, settings
 from meshgate.effect.steps import NoPlan
 from meshgate.errors import MeshgateError, UsageError, gravest
 from meshgate.mesh import Mesh
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="meshgate-") as temporary:
         revisions = GitRevisions.of(options.directory, options.base, options.head, Path(temporary))
         files = functools.partial(folder, options)
-        change = ProposedChange(revisions, options.env, files, settings(options))
+        change = ProposedChange(revisions, options.env, files, settings(options), load=load)
         return Planning(options, change).run()
 
 

@@ -24,10 +24,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from meshgate import config
 from meshgate.cli.options import add_engine, add_scheduler
 from meshgate.cli.progress import OfCluster, track
-from meshgate.cli.request import AS_MANY, folder, print_failures, scheduler, settings
+from meshgate.cli.request import AS_MANY, folder, load, print_failures, scheduler, settings
 from meshgate.errors import MeshgateError, gravest
 from meshgate.pipeline import judge
 from meshgate.pipeline.commit import commit_of
@@ -107,7 +106,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the chosen environments and write their rows."""
     root: Path = options.directory
-    configuration = config.load(root)
+    configuration = load(root)
     every = configuration.environments
     wanted = select(every, options.environments)
     files, how = folder(options), settings(options)

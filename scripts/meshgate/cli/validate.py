@@ -22,17 +22,16 @@ from pathlib import Path
 
 from msgspec import structs
 
-from meshgate import __version__, config
+from meshgate import __version__
 from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_follow_ups, add_jobs, add_judging, add_narrowing, cache_folder
 from meshgate.cli.output import publish_report, write
-from meshgate.cli.request import folder, judging, print_failures, print_refused, settings
+from meshgate.cli.request import folder, judging, load, print_failures, print_refused, settings
 from meshgate.cli.sharding import ERROR, add_shards, sharded
 from meshgate.errors import MeshgateError, RefusedError
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Folder, Judged, judge
 from meshgate.pipeline.affected import affected
-from meshgate.pipeline.cluster_names import refuse_overlaps_of_argocd
 from meshgate.pipeline.outcome import RunOutcome, ending
 from meshgate.pipeline.reports import NEVER, UNDECIDED
 from meshgate.pipeline.shard_part import part_text
@@ -68,10 +67,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the chosen environments; findings on standard output."""
     root: Path = options.directory
-    configuration = config.load(root)
+    configuration = load(root)
     environments = configuration.environments
-    refuse_policy(configuration)
-    refuse_overlaps_of_argocd(root, environments)
     options.rule_link = configuration.links.rules
     wanted = select(environments, options.environments)
     if options.changed_since:
@@ -136,15 +133,6 @@ def write_metrics(
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     write(beside, render(metrics))
     beside.replace(file)
-
-
-def refuse_policy(configuration: config.Configuration) -> None:
-    """Raise UsageError for rules of promotion that `check` and `status` would not take."""
-    pinned = any(environment.mode == PINNED for environment in configuration.environments)
-    if pinned or configuration.gates or configuration.windows:
-        from meshgate.promotion.policy_reader import read_policy  # noqa: PLC0415 - slow to import
-
-        read_policy(configuration)
 
 
 def refused_adoptions(

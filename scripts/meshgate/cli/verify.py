@@ -24,7 +24,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from meshgate import config, source
+from meshgate import source
 from meshgate.cli.clusters import (
     PINNED,
     add_cluster,
@@ -35,7 +35,7 @@ from meshgate.cli.clusters import (
 )
 from meshgate.cli.options import add_engine
 from meshgate.cli.output import write
-from meshgate.cli.request import settings
+from meshgate.cli.request import load, settings
 from meshgate.cli.terminal import printable
 from meshgate.cluster import capture, verify
 from meshgate.cluster.verify import Verification
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             "`meshgate verify` does not write this format", hint=f"use one of {', '.join(FORMATS)}"
         )
-    configuration = config.load(root)
+    configuration = load(root)
     (environment,) = select(configuration.environments, [options.environment])
     judged = intended(options, environment, settings(options))
     judged.require_context()

@@ -113,11 +113,12 @@ class Sides(NamedTuple):
 class ProposedChange:
     """Both sides, judged; what the other side lacks, and what could not be judged.
 
-    `folder` gives the files of a side, `traffic` names a file of seen calls. With `spare`, what
+    `folder` gives the files of a side, `load` reads the configuration after the change, `traffic`
+    names a file of seen calls. With `spare`, what
     nothing has changed is not judged where a verdict on it is cached, or `judges` give one where
     many lack; the others are judged when `diffs` are asked for, some at a time: there are no
     comparisons, and what could not be judged is known after that. Raises UsageError as
-    `config.load` does for either side, for an unknown name, and as `seen_traffic` does.
+    `load` does for either side, for an unknown name, and as `seen_traffic` does.
     """
 
     def __init__(
@@ -128,12 +129,13 @@ class ProposedChange:
         settings: Settings,
         traffic: str | None = None,
         *,
+        load: Callable[[Path], config.Configuration],
         spare: bool = False,
         judges: Judges | None = None,
     ) -> None:
         self.revisions = revisions
         self._today = settings.today
-        new = config.load(revisions.after).environments
+        new = load(revisions.after).environments
         if revisions.base_folder:
             revisions.base_folder.write_configuration(new)
         # The change that brings meshgate in starts from nothing.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from meshgate import config
+from meshgate.config import Configuration
 from meshgate.errors import UsageError
 from meshgate.model import Environment
 from meshgate.wording import joined
@@ -36,14 +36,16 @@ def select_names(known: Sequence[str], names: Sequence[str]) -> list[str]:
     return [name for name in known if not asked or name in asked]
 
 
-def select_targets(root: Path, targets: Sequence[str]) -> list[Environment] | None:
+def select_targets(
+    root: Path, targets: Sequence[str], load: Callable[[Path], Configuration]
+) -> list[Environment] | None:
     """The environments that targets name, all of them for no target; None: targets are paths.
 
-    Raises UsageError for a mix of both, and for what is neither.
+    `load` reads the configuration. Raises UsageError for a mix of both, and for what is neither.
     """
     if not targets:
-        return list(config.load(root).environments)
-    environments = config.load(root).environments if (root / ENVIRONMENTS).is_file() else ()
+        return list(load(root).environments)
+    environments = load(root).environments if (root / ENVIRONMENTS).is_file() else ()
     known = {environment.name for environment in environments}
     named = [target for target in targets if target in known]
     if not named:
