@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from meshgate.mesh import export_to
 from meshgate.mesh.catalog import namespace_of
 from meshgate.mesh.short_names import resolved
 from meshgate.model import JSON, JSONObject, Resource
@@ -36,23 +37,36 @@ def with_delegates(
             yield route, resource
             continue
         root = resolved(route, namespace, domain)
-        place = str(delegate.get("namespace") or namespace)
-        for other in among:
-            if other.name == delegate.get("name") and namespace_of(other) == place:
-                for merged, is_own in _merged(root, other, namespace, domain):
+        for other in named(delegate, namespace, among):
+            if serves(other, namespace):
+                for merged, is_own in _merged(root, other, domain):
                     yield merged, other if is_own else resource
 
 
-def _merged(
-    root: JSONObject, delegate: Resource, namespace: str, domain: str
-) -> Iterator[tuple[JSONObject, bool]]:
+def named(delegate: JSONObject, namespace: str, among: Iterable[Resource]) -> Iterator[Resource]:
+    """The VirtualServices that a route of this namespace means by its `delegate`."""
+    place = str(delegate.get("namespace") or namespace)
+    for other in among:
+        if other.name == delegate.get("name") and namespace_of(other) == place:
+            yield other
+
+
+def has_hosts(delegate: Resource) -> bool:
+    """Whether a VirtualService has hosts of its own, and so serves nobody as a delegate."""
+    return bool(delegate.spec.get("hosts"))
+
+
+def serves(delegate: Resource, namespace: str) -> bool:
+    """Whether roots of a namespace get a delegate's routes: it has no hosts, and is exported."""
+    exported = frozenset(map(str, delegate.spec.get("exportTo") or ()))
+    return not has_hosts(delegate) and export_to.includes(
+        exported, namespace, namespace_of(delegate)
+    )
+
+
+def _merged(root: JSONObject, delegate: Resource, domain: str) -> Iterator[tuple[JSONObject, bool]]:
     """The routes of a delegate as parts of a root's, and whether their fault is the delegate's."""
     place = namespace_of(delegate)
-    exported = {
-        place if item == "." else str(item) for item in delegate.spec.get("exportTo") or ("*",)
-    }
-    if delegate.spec.get("hosts") or exported.isdisjoint(("*", namespace)):
-        return
     for route in (resolved(each, place, domain) for each in _objects(delegate.spec.get("http"))):
         matches = _matches(_objects(root.get("match")), _objects(route.get("match")))
         if matches is not None:

@@ -96,7 +96,7 @@ class HostRules:
             known = tuple(_distinct(self._exported(namespace)))
         else:
             choices = (
-                Choice(Place.CLIENT, group, _chosen(entries, namespace, own), group.is_order_open)
+                Choice(Place.CLIENT, group, own_entry(entries, own), group.is_order_open)
                 for entries in group.orders
             )
             known = tuple(_distinct(choices))
@@ -121,23 +121,33 @@ class HostRules:
             return
         is_open = is_open or group.is_order_open
         for entries in group.orders:
-            seen = [entry for entry in entries if entry.seen_from(namespace)]
-            if seen:
-                # Exported rules have no selector: the last one wins.
-                yield Choice(place, group, seen[-1], is_open)
+            seen = exported_entry(entries, namespace)
+            if seen is not None:
+                yield Choice(place, group, seen, is_open)
             else:
                 yield from self._among(namespace, rest, is_open=is_open)
 
 
-def _chosen(entries: Sequence[Entry], namespace: str, own: Labels) -> Entry | None:
-    """The first entry whose selector matches, else the last without selector."""
+def own_entry(entries: Sequence[Entry], own: Labels) -> Entry | None:
+    """What a pod gets of the rules of its own namespace (SidecarScope.DestinationRule).
+
+    The first entry whose selector matches its labels, else the last without selector.
+    """
     last = None
     for entry in entries:
         if entry.selector is None:
             last = entry
-        elif entry.namespace == namespace and selectors.matches(entry.selector, own):
+        elif selectors.matches(entry.selector, own):
             return entry
     return last
+
+
+def exported_entry(entries: Sequence[Entry], namespace: str) -> Entry | None:
+    """What clients of a namespace get of the rules that are exported from another.
+
+    Such rules have no selector; the last that they see wins.
+    """
+    return next((entry for entry in reversed(entries) if entry.seen_from(namespace)), None)
 
 
 def _distinct(choices: Iterator[Choice]) -> Iterator[Choice]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from meshgate.mesh import Mesh, Tls, export_to, hosts, selectors
 from meshgate.mesh.destination_rule import DestinationRule
+from meshgate.mesh.lookup import exported_entry, own_entry
 from meshgate.mesh.merge import Entry, MergeOrders, Order, merge, merge_orders
 from meshgate.mesh.selectors import Labels
 from meshgate.model import JSONObject
@@ -40,18 +41,11 @@ class ClientView(Struct, frozen=True, eq=False):
         return export_to.names(rule.export_to, self.namespace)
 
     def chosen(self, order: Iterable[DestinationRule]) -> Entry | None:
-        """What these clients get (SidecarScope.DestinationRule).
-
-        The first merged rule that selects them, or else the last one without selector.
-        """
-        chosen = None
-        for entry in merge(rule for rule in order if rule in self.rules):
-            if entry.selector is None:
-                if self.namespace is None or entry.seen_from(self.namespace):
-                    chosen = entry
-            elif selectors.matches(entry.selector, self.labels or {}):
-                return entry
-        return chosen
+        """What these clients get."""
+        entries = merge(rule for rule in order if rule in self.rules)
+        if self.namespace is None:
+            return own_entry(entries, self.labels or {})
+        return exported_entry(entries, self.namespace)
 
 
 class Loss(Struct, frozen=True):

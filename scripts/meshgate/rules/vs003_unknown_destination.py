@@ -18,7 +18,7 @@ Why it matters
     The proxy has no cluster for it and answers 503 (NC) to every request on this route, and what it
     mirrors is lost without a word. A short name means the service of that name in the
     VirtualService's own namespace, never the one whose requests it routes. A route whose delegate
-    is not there is left out altogether.
+    is not there, has hosts of its own or is not exported to this namespace is left out altogether.
 
 How to fix
     Write the full name of the service and one of its ports, or add the missing ServiceEntry.
@@ -34,7 +34,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
-from meshgate.mesh import Mesh, Service, hosts
+from meshgate.mesh import Mesh, Service, delegates, hosts
+from meshgate.mesh.catalog import namespace_of
 from meshgate.model import JSONObject, Resource, Severity, join_path
 from meshgate.rules import inventory
 from meshgate.rules.context import Context
@@ -154,19 +155,26 @@ def without_delegate(context: Context, routing: Resource) -> Iterator[Violation]
         delegate = route.get("delegate")
         if not isinstance(delegate, dict) or not delegate.get("name"):
             continue
-        place = str(delegate.get("namespace") or routing.namespace or "")
-        if not any(
-            other.name == delegate["name"] and (other.namespace or "") == place
-            for other in context.resources.of(KIND)
-        ):
-            yield Violation(
-                routing,
-                join_path("spec", "http", number, "delegate", "name"),
-                f"{place}/{delegate['name']} is no VirtualService here: this route is left out, "
-                "and its requests go where the others lead",
-                fix="write the namespace and the name of a VirtualService without hosts",
-                decided=context.complete,
-            )
+        namespace = namespace_of(routing)
+        those = list(delegates.named(delegate, namespace, context.resources.of(KIND)))
+        if any(delegates.serves(each, namespace) for each in those):
+            continue
+        why, fix = "is no VirtualService here", ""
+        if those:
+            why = f"is not exported to {namespace}"
+            fix = f"export {those[0].name} to {namespace}"
+            if delegates.has_hosts(those[0]):
+                why = "has hosts of its own and is no delegate"
+                fix = f"remove the hosts of {those[0].name}"
+        yield Violation(
+            routing,
+            join_path("spec", "http", number, "delegate", "name"),
+            f"{delegate.get('namespace') or namespace}/{delegate['name']} {why}: this route is "
+            "left out, and its requests go where the others lead",
+            fix=fix or "write the namespace and the name of a VirtualService without hosts",
+            related=tuple(RelatedResource(each, "is the VirtualService") for each in those[:1]),
+            decided=context.complete or bool(those),
+        )
 
 
 def absent(context: Context, mesh: Mesh, host: str) -> tuple[str, bool]:
