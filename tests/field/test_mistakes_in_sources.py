@@ -100,6 +100,11 @@ def test_a_patch_is_idle_only_where_no_inclusion_needs_it(tmp_path: Path, capsys
 def test_a_null_that_the_api_server_prunes_is_no_refusal(tmp_path: Path, capsys: Capture) -> None:
     nulls = STRICT.replace("{mtls", "{selector: null, portLevelMtls: null, mtls")
     unknown = STRICT.replace("{mtls", "{selektor: null, mtls")
+    choice = (
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
+        "metadata: {name: a, namespace: shop}\n"
+        "spec: {host: a.example, trafficPolicy: {loadBalancer: {simple: null}}}\n"
+    )
     missing = (
         "apiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
         "metadata: {name: a, namespace: shop}\nspec: {host: null, subsets: [null]}\n"
@@ -107,6 +112,8 @@ def test_a_null_that_the_api_server_prunes_is_no_refusal(tmp_path: Path, capsys:
 
     write_files(tmp_path, {"pa.yaml": nulls})
     assert lint(capsys, tmp_path).rules == []
+    write_files(tmp_path, {"pa.yaml": choice})
+    assert "SH002" not in lint(capsys, tmp_path).rules
     write_files(tmp_path, {"pa.yaml": unknown})
     assert lint(capsys, tmp_path).rules == ["SH002"]
     write_files(tmp_path, {"pa.yaml": missing})

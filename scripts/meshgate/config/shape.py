@@ -62,8 +62,8 @@ def check(document: Document, name: str) -> None:
         for error in validator.iter_errors(document.value)
     ]
     if len(refused) == 1:
-        path, message, advice = refused[0]
-        raise UsageError(_line(document, path, message)[1], hint=advice)
+        only = refused[0]
+        raise UsageError(_line(document, only.path, only.message)[1], hint=only.advice)
     lines = [line for _, line in sorted(_line(document, part.path, part.text) for part in refused)]
     if len(lines) > MOST_SHOWN:
         lines[MOST_SHOWN:] = [f"{document.file}: and {len(lines) - MOST_SHOWN} more"]

@@ -68,6 +68,8 @@ class SchemaViolation(Struct, frozen=True):
     message: str
     # Empty: the rule's own fix is shown.
     fix: str = ""
+    # Whether it is refused for a null where a value is wanted.
+    is_null: bool = False
 
 
 class Tally(Struct, frozen=True):

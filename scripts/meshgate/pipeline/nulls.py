@@ -9,8 +9,6 @@ from msgspec import structs
 from meshgate.model import JSON, Resource, SchemaViolation, split_path, value_at
 from meshgate.yamldoc.positions import exists
 
-NO_VALUE = "has no value"
-
 
 def without_refused_nulls(
     resources: Sequence[Resource],
@@ -24,7 +22,7 @@ def without_refused_nulls(
     stays. Only objects of which a null was refused are looked at. A key that no schema knows is
     unknown with a null as well.
     """
-    refused = {id(v.resource) for v in violations if v.message.startswith(NO_VALUE)}
+    refused = {id(v.resource) for v in violations if v.is_null}
     if not refused:
         return list(resources), list(violations)
     pruned = {
@@ -47,7 +45,7 @@ def _is_unknown_null(violation: SchemaViolation) -> bool:
     """Whether a key without value is refused for itself, and not for its null."""
     value = violation.resource.value
     return (
-        not violation.message.startswith(NO_VALUE)
+        not violation.is_null
         and exists(value, split_path(violation.path))
         and value_at(value, violation.path) is None
     )

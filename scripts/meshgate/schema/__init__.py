@@ -51,7 +51,13 @@ def _of_object(
         from meshgate.wording.problems import problems  # noqa: PLC0415 - 0.1 s, for a refusal alone
 
         return [
-            SchemaViolation("SH002", resource, join_path(*problem.path), problem.text)
+            SchemaViolation(
+                "SH002",
+                resource,
+                join_path(*problem.path),
+                problem.text,
+                is_null=problem.is_null,
+            )
             for problem in problems(kind.schema(), resource.value)
         ] or [SchemaViolation("SH002", resource, refusal.path, refusal.message)]
     refused = [*object_meta.violations(resource), *crd_rules.violations(resource, kind)]

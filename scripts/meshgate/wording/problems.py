@@ -61,11 +61,13 @@ class SchemaProblem(NamedTuple):
 
     path     of the value, or of the field that is not known
     advice   what to do, as the rest of a sentence; empty where there is nothing to say
+    is_null  the value is null, and would not be refused for being there
     """
 
     path: tuple[str | int, ...]
     message: str
     advice: str = ""
+    is_null: bool = False
 
     @property
     def text(self) -> str:
@@ -131,7 +133,7 @@ def _described(fault: Fault, root: JSONObject, most: int | None) -> Iterator[Sch
             if name not in fault.value:
                 yield SchemaProblem(fault.path, f"`{name}` is missing")
     else:
-        yield SchemaProblem(fault.path, *_worded(fault, root))
+        yield SchemaProblem(fault.path, *_worded(fault, root), fault.value is None)
 
 
 def _worded(fault: Fault, root: JSONObject) -> tuple[str, str]:
