@@ -24,7 +24,8 @@ How to fix
 
 Known gaps
     A service of which some pods have a sidecar is CA002's. For hosts that the inventory does not
-    list, the rule for port 443 is looked at, and Sidecar resources are not.
+    list, the rule for port 443 is looked at, and Sidecar resources are not. Where rules without an
+    age leave open which of them a client gets, the finding is not decided.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def reached(
             fix=f"add to namespace {rule.namespace} a DestinationRule with host {host} and tls "
             f"mode DISABLE{' (and name it in require.wildcardHosts)' if wide else ''}",
             related=tuple(related),
+            decided=any(winner.is_certain for winner in among),
             key=host,
             group=SharedCause(
                 f"{rule.ref}",

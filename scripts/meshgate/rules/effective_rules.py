@@ -20,11 +20,15 @@ USUAL_PORT = 443
 
 
 class EffectiveRule(Struct, frozen=True):
-    """What some clients use for one service port, in one possible order of creation."""
+    """What some clients use for one service port, in one possible order of creation.
+
+    `is_certain`: every order gives the same TLS mode, and none was left untried.
+    """
 
     clients: ClientGroup
     entry: Entry
     port: int
+    is_certain: bool = True
 
     @property
     def tls(self) -> Tls:
@@ -64,9 +68,11 @@ def effective_rules_unlisted(mesh: Mesh, host: str, namespace: str) -> Iterator[
 def _effective_rules(
     clients: ClientGroup, choices: tuple[Choice, ...], port: int
 ) -> Iterator[EffectiveRule]:
+    modes = {meaning(each.entry, port, None).tls if each.entry else None for each in choices}
+    is_certain = len(modes) == 1 and not any(choice.is_open for choice in choices)
     for choice in choices:
         if choice.entry is not None:
-            yield EffectiveRule(clients, choice.entry, port)
+            yield EffectiveRule(clients, choice.entry, port, is_certain)
 
 
 def names(effective: Sequence[EffectiveRule]) -> str:
