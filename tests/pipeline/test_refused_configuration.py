@@ -36,6 +36,11 @@ BROKEN = {
         "mesh-env: prod\n      names: [staging]",
         "a cluster could be of",
     ),
+    "severity in defaults": (
+        "  soak: {promote",
+        "  severities: {CA077: error}\n  soak: {promote",
+        "environments.yaml:38:16: there is no rule 'CA077'",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from meshgate.pipeline.files import Track
 from meshgate.pipeline.judged import cause
 from meshgate.pipeline.manifests import ManifestArguments
 from meshgate.pipeline.outcome import RunOutcome
+from meshgate.pipeline.raised_severities import refuse_unknown_rules
 from meshgate.pipeline.reports import NEVER, exit_code, failing, failures_of, undecided_note
 from meshgate.pipeline.targets import STDIN, select
 from meshgate.pipeline.verdicts import FEW, Judge
@@ -97,7 +98,7 @@ def load(root: Path) -> Configuration:
     """The configuration of a repository, for every command that judges it.
 
     Raises UsageError, also for rules of promotion that `check` and `status` would not take and for
-    clusters that Argo CD would let two environments write to.
+    clusters that Argo CD would let two environments write to, and for a severity of no rule.
     """
     configuration = config.load(root)
     pinned = any(environment.mode == PINNED for environment in configuration.environments)
@@ -106,6 +107,7 @@ def load(root: Path) -> Configuration:
 
         read_policy(configuration)
     refuse_overlaps_of_argocd(root, configuration.environments)
+    refuse_unknown_rules(root, configuration.environments)
     return configuration
 
 

@@ -25,6 +25,7 @@ from meshgate.model import (
     JSONObject,
     Links,
     Pause,
+    Position,
     SyncSettings,
     Traffic,
     WindowEntry,
@@ -43,6 +44,7 @@ __all__ = [
     "load_traffic",
     "merged",
     "merged_document",
+    "place_of",
     "traffic_of",
 ]
 
@@ -149,6 +151,14 @@ def merged(root: Path) -> dict[str, JSONObject]:
     `load` does, though nothing beside the file is looked at.
     """
     return {entry["name"]: entry for entry in _merged(root).value["environments"]}
+
+
+def place_of(root: Path, *path: str | int) -> Position:
+    """Where a value of environments.yaml stands: in `defaults`, where an environment has it thence.
+
+    Raises as `merged`.
+    """
+    return _merged(root).at(path)
 
 
 def merged_document(root: Path) -> JSONObject:
