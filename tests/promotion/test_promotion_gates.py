@@ -93,6 +93,16 @@ def test_a_bypass_is_told_and_only_of_its_gate(candidate: Candidate) -> None:
     assert {refusal.guard for refusal in refusals(passing, ["PR08", "PR09"])} == {"PR09"}
 
 
+def test_what_fails_may_be_passed_over_as_what_waits(candidate: Candidate) -> None:
+    failing = standing(stay(HOUR), evidence=(seen(result="fail"),))
+    asking = asked(candidate, TRAFFIC, upstream=(failing,))
+    bypass = Bypass("traffic", "ops", "prod is down", "INC-1")
+
+    assert verdict(asking)[0] is FAIL
+    passing = replace(asking, record=replace(asking.record, bypasses=(bypass,)))
+    assert verdict(passing)[0] is GateVerdict.BYPASSED
+
+
 def test_a_gate_that_raises_is_closed(
     candidate: Candidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +133,22 @@ def test_a_gate_says_what_it_counted_and_what_is_too_much(candidate: Candidate) 
     assert judge(loosened=2) == (PASS, "2 loosened")
     assert judge(loosened=2, breaks=0, opened=0) == (PASS, "2 loosened, 0 breaks, 0 opened")
     assert judge(loosened=1, breaks=0) == (FAIL, "2 loosened, at most 1")
+
+
+@pytest.mark.parametrize("change", [Change.OPENED, Change.CLOSED])
+def test_a_gate_counts_requests_that_may_get_in_or_stay_out(
+    candidate: Candidate, change: Change
+) -> None:
+    """What is not decided is never a pass."""
+    changed = call(clients("shop/a"), "cart", Outcome.OK_MTLS, Outcome.OK_MTLS, change)
+    limits = {change.value: 0}
+
+    for decided in (True, False):
+        asking = limited(candidate, **limits)
+        calls = "calls" if decided else "open_calls"
+        effect = replace(asking.effect, **{calls: (structs.replace(changed, decided=decided),)})
+        said = f"1 {change.value}, at most 0"
+        assert verdict(replace(asking, effect=effect)) == (FAIL, said)
 
 
 def test_accepted_breaks_are_told_where_breaks_are_limited(candidate: Candidate) -> None:

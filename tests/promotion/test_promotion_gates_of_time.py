@@ -185,6 +185,14 @@ def test_each_event_has_a_soak_of_its_own(candidate: Candidate) -> None:
     assert verdict(shorter)[1].startswith("staging: stayed 1h of 2d")
 
 
+def test_a_soak_of_hotfixes_alone_is_asked_of_them(candidate: Candidate) -> None:
+    asking = asked(candidate, upstream=(standing(stay(HOUR)),), soak={Event.HOTFIX: DAY})
+    fix = replace(asking, record=replace(asking.record, event=Event.HOTFIX))
+
+    assert verdict(fix)[0] is WAITING
+    assert evaluate_gates(asking) == []
+
+
 @pytest.mark.parametrize(("ahead", "expected"), [(5, WAITING), (6, FAIL)])
 def test_a_soak_may_begin_five_minutes_ahead(
     candidate: Candidate, ahead: int, expected: GateVerdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from guarded import Change, Refused, ask, assert_refuses, ids, on, opened
+from guarded import Change, Refused, ask, assert_refuses, ids, messages, on, opened
 from judged import review, reviews
 from meshgate.effect import Strength
 from meshgate.model.environment import Floor, RequiredApprovals, ReviewTeams
@@ -257,6 +257,9 @@ def test_who_asks_for_changes_is_answered(candidate: Candidate) -> None:
 
     assert refusal.message == "x, y ask for changes"
     assert refusal.waits
+    # A push is no answer: whoever asked says when it is one.
+    earlier = reviews(candidate, review("x", "0" * 40, "changes-requested"))
+    assert messages("PR19", replace(candidate, reviews=earlier)) == ["x asks for changes"]
 
 
 def test_where_requesters_may_approve_their_word_counts(candidate: Candidate) -> None:
