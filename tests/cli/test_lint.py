@@ -16,6 +16,7 @@ from linted_manifest import (
     lint,
 )
 from meshgate.cli import lint as lint_command
+from meshgate.cli import main
 from meshgate.pipeline import judged
 from meshgate.rules import RULES
 from meshgate.rules.rule import Needs, Rule
@@ -162,3 +163,17 @@ def test_control_characters_of_a_manifest_never_reach_the_terminal(
     assert lint(file, "--color", "never") == 1
     told = capsys.readouterr()
     assert "\x1b" not in told.out + told.err
+
+
+def test_a_severity_of_no_rule_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mesh.yaml").write_text("severities: {PA999: error}\n", encoding="utf-8")
+    (tmp_path / "pod.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: b}\nspec: {containers: []}\n",
+        encoding="utf-8",
+    )
+    arguments = [str(tmp_path / "pod.yaml"), "--mesh", str(tmp_path / "mesh.yaml")]
+    for command in ("lint", "posture"):
+        assert main([command, *arguments]) == 2
+        assert "mesh.yaml: there is no rule 'PA999'" in capsys.readouterr().err

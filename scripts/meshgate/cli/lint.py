@@ -29,10 +29,10 @@ from meshgate.cli.options import add_follow_ups, add_judging, add_narrowing, add
 from meshgate.cli.output import publish_report
 from meshgate.cli.request import manifests_of, settings
 from meshgate.errors import NothingToCheckError, SourcesError, gravest
-from meshgate.model import Environment
 from meshgate.pipeline import judge
 from meshgate.pipeline.affected import affected
 from meshgate.pipeline.manifests import read_manifests
+from meshgate.pipeline.raised_severities import loose_environment
 from meshgate.pipeline.reports import (
     UNDECIDED,
     exit_code,
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
             raise
         print(f"nothing to judge: {error.what}")
         return 0
-    environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
+    environment = loose_environment(root / options.mesh if options.mesh else None)
     by_floor = UNDECIDED if environment.require.refuses_undecided else ERROR
     fail_on = options.fail_on or by_floor
     how = settings(options, complete=options.mesh is not None)

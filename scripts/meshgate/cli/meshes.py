@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from meshgate import config
 from meshgate.cli.options import add_judging, add_reading
 from meshgate.cli.request import end, judge_wanted, load, manifests_of, print_failures, settings
 from meshgate.errors import NothingToCheckError, gravest
-from meshgate.model import Environment
 from meshgate.pipeline import Judged, judge
 from meshgate.pipeline.manifests import GivenManifests, read_manifests
+from meshgate.pipeline.raised_severities import loose_environment
 from meshgate.pipeline.reports import NEVER, notes_on
 from meshgate.pipeline.targets import select_targets
 from meshgate.report.view import View
@@ -96,7 +95,7 @@ def judge_manifests(
     """Loose manifests, as environments without a repository."""
     root: Path = options.directory
     manifests = read_manifests(root, manifests_of(options, paths))
-    environment = config.load_mesh(root / options.mesh) if options.mesh else Environment(name="")
+    environment = loose_environment(root / options.mesh if options.mesh else None)
     files = manifests.files(environment, sources=True)
     how = settings(options, complete=options.mesh is not None)
     return judge(manifests.environments(environment), files, how), manifests

@@ -12,18 +12,37 @@ from meshgate.rules import RULES
 from meshgate.wording.nearest import hint
 from meshgate.yamldoc.document import location
 
+KNOWN = frozenset(rule.id for rule in RULES)
+
 
 def refuse_unknown_rules(root: Path, environments: Sequence[Environment]) -> None:
     """Raise UsageError where a rule is raised that there is not: nothing would ever be.
 
     `environments`: all of the repository, in the order of its file.
     """
-    known = frozenset(rule.id for rule in RULES)
     for index, environment in enumerate(environments):
         for rule in environment.severities:
-            if rule not in known:
+            if rule not in KNOWN:
                 place = config.place_of(root, "environments", index, "severities", rule)
-                raise UsageError(
-                    f"{location(place)}: there is no rule {rule!r}",
-                    hint=hint(rule, known, "`meshgate rules` lists them"),
-                )
+                raise no_such_rule(location(place), rule)
+
+
+def loose_environment(file: Path | None) -> Environment:
+    """What loose manifests are judged by: a file of `--mesh`, or Istio's defaults.
+
+    Raises UsageError as `config.load_mesh`, and for a severity of no rule.
+    """
+    if file is None:
+        return Environment(name="")
+    environment = config.load_mesh(file)
+    for rule in environment.severities:
+        if rule not in KNOWN:
+            raise no_such_rule(str(file), rule)
+    return environment
+
+
+def no_such_rule(place: str, rule: str) -> UsageError:
+    """The error of a rule that is raised and is none."""
+    return UsageError(
+        f"{place}: there is no rule {rule!r}", hint=hint(rule, KNOWN, "`meshgate rules` lists them")
+    )
