@@ -109,6 +109,15 @@ def test_a_call_to_a_new_workload_is_new_and_not_mended() -> None:
     assert not found.of(Change.MENDS)
 
 
+def test_calls_to_a_new_port_of_a_service_are_new_and_not_mended() -> None:
+    more = service("cart", "b", {"http:80": 8080, "http-admin:81": 8081})
+    found = effect(shop(), shop(more))
+
+    calls = [each for each in found.calls if each.port == 81]
+    assert {each.change for each in calls} == {Change.APPEARS}
+    assert not found.of(Change.MENDS)
+
+
 def test_calls_of_a_new_client_are_new_and_not_mended() -> None:
     found = effect(shop(), shop(deployment("app", "a")))
 

@@ -17,6 +17,7 @@ from meshes import (
     peer_authentication,
     service,
     shop,
+    thing,
 )
 from meshgate.effect import Change, Strength, effect
 from meshgate.effect.ports import strength
@@ -69,6 +70,40 @@ def test_ztunnel_alone_takes_mtls_where_a_policy_says_disable(plane: DataPlane) 
 
     assert is_same is (plane is DataPlane.AMBIENT)
     assert strength(Mode.PERMISSIVE, server) < strength(Mode.STRICT, server)
+
+
+def test_a_port_past_the_sidecar_has_no_mode_to_change() -> None:
+    past = {"annotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "8080"}}
+    sides = [
+        mesh(
+            *(namespace(ROOT, None), namespace("b"), service("cart", "b")),
+            deployment("cart", "b", **past),
+            peer_authentication("own", "b", mode),
+        )
+        for mode in ("STRICT", "DISABLE")
+    ]
+
+    assert not effect(*sides).ports
+    assert not effect(*reversed(sides)).ports
+
+
+def test_calls_of_ambient_clients_count() -> None:
+    """They have a proxy, so that what breaks them is a break, and is nobody's purpose."""
+
+    def side(*objects: Object) -> Mesh:
+        labels = {"istio.io/dataplane-mode": "ambient"}
+        return mesh(
+            *(namespace(ROOT, None), namespace("a", None, **labels)),
+            *(namespace("b", None, **labels), deployment("cart", "b"), service("cart", "b")),
+            *(deployment("ui", "a"), *objects),
+            data_plane="ambient",
+        )
+
+    deny_all = thing("security.istio.io/v1", "AuthorizationPolicy", "deny", "b", spec={})
+    (broken,) = effect(side(), side(deny_all)).breaks
+
+    assert {client.name for client in broken.clients.members} == {"ui", "cart"}
+    assert broken.counts
 
 
 def leaving(*objects: Object, policy: str = "ALLOW_ANY") -> Mesh:

@@ -297,6 +297,7 @@ def test_another_pull_request_passes(promoted: Promoted, files: dict[str, str]) 
     assert strays(promoted.folder, files).verdict is MergeVerdict.PASS
 
 
+@pytest.mark.decisive
 def test_branches_that_were_merged_into_each_other_hide_nothing(promoted: Promoted) -> None:
     """With two merge bases, a merge may bring back what one of them had."""
     folder = promoted.folder

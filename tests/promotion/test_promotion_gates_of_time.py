@@ -111,6 +111,8 @@ def test_the_clock_of_a_soak_starts_when_the_last_cluster_synced(candidate: Cand
     assert judge(eu, seen(2 * DAY, "us", kind="synced"), seen(HOUR, "us", kind="synced"))[0] is PASS
     assert judge(eu, seen(2 * DAY, "us", kind="synced", tree=OTHER_TREE))[0] is WAITING
     assert judge(eu, seen(2 * DAY, "us", kind="synced", reporter="x"))[0] is WAITING
+    # A sync that failed starts no clock.
+    assert judge(eu, seen(2 * DAY, "us", "fail", kind="synced"))[0] is WAITING
 
 
 def test_all_or_any_of_the_environments_before(candidate: Candidate) -> None:

@@ -269,3 +269,19 @@ def test_findings_are_told_by_environment_place_and_rule() -> None:
 
     shuffled = [*ordered[1::2], *ordered[::2]]
     assert sorted(shuffled, key=order) == ordered
+
+
+def test_every_waiver_that_covers_something_is_used() -> None:
+    """What the rules on exceptions are told: not the first one alone, and none that covers none."""
+    told: list[frozenset[Waiver]] = []
+
+    def listen(context: Context) -> Iterator[Violation]:
+        told.append(context.used_waivers)
+        return iter(())
+
+    waivers = tuple(structs.replace(WAIVER, rule=name) for name in ("XX001", "XX002", "XX003"))
+    last = rule(id="XX009", phase=Phase.WAIVER, check=listen)
+
+    judged(rule(VIOLATION), rule(VIOLATION, id="XX002"), rule(id="XX003"), last, waivers=waivers)
+
+    assert told == [frozenset(waivers[:2])]
