@@ -6,8 +6,11 @@ import pytest
 
 import promoted
 from meshgate.errors import NothingToPromoteError, RefusedError, UsageError
+from meshgate.promotion import judge as judge_module
 from meshgate.promotion.forges import Draft
 from meshgate.promotion.hotfix import HotfixOptions, prepare_hotfix
+from meshgate.promotion.loosenings import Loosening
+from meshgate.promotion.session import Session
 from pipeline import Pipeline
 from pushed import RULE, repair
 
@@ -139,3 +142,26 @@ def test_a_hotfix_passes_over_what_never_had_it(pipeline: Pipeline) -> None:
     assert fixed.ticket == "INC-12"
     tag = promoted.git(pipeline.hub, "rev-parse", f"release/{fixed.release}^{{commit}}")
     assert tag == fixed.source.commit
+
+
+@pytest.mark.decisive
+def test_a_hotfix_and_a_rollback_are_judged_by_the_rules_before_too(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules that were loosened without a word let nothing pass that goes to clusters."""
+
+    def unreadable(*_: object) -> Session:
+        raise UsageError("they are gone")
+
+    pipeline.promoted("staging")
+    loosening = Loosening("a" * 40, "b" * 40, (), ("prod: a gate is gone",), ("security",))
+    monkeypatch.setattr(judge_module, "unagreed", lambda *_: [loosening])
+    monkeypatch.setattr(judge_module, "by_rules_before", unreadable)
+    start = repair(pipeline, "hotfix/prod/cart")
+
+    for opened in (
+        pipeline.hotfix("prod", start, linked="https://forge.example/pr/77"),
+        pipeline.roll_back("staging", 1),
+    ):
+        (refusal,) = [each for each in opened.prepared.judgement.refusals if each.guard == "PR23"]
+        assert "the rules before cannot be read: they are gone" in refusal.details
