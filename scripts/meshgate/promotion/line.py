@@ -99,7 +99,6 @@ def resume(session: Session, name: str, *, reason: str) -> PreparedCommit:
         environment=name,
         event=Event.RESUME,
         created_at=session.now,
-        lifts_hold=True,
         requested_by=session.requested_by,
         tool=tool(session.repository, session.commit),
         reason=reason,

@@ -67,7 +67,6 @@ def _draft(session: Session, candidate: Candidate) -> RecordDraft:
         ticket=record.ticket,
         tool=record.tool,
         hold=_hold(candidate),
-        lifts_hold=record.event is Event.RESUME,
     )
     if record.event is Event.REJECT and state is not None:
         new = [release for release in record.rejected if release not in state.rejected]

@@ -28,7 +28,7 @@ class RecordDraft(EventDetails, frozen=True):
 
     release, files, overlay  the environment's release, the whole new `rendered/<environment>` by
                              path and what it was rendered from; None: they stay
-    hold                     a hold that begins; `lifts_hold` ends the one there is
+    hold                     a hold that begins; a `resume` ends the one there is
     rejects                  releases that may not come again; a rollback rejects what it leaves
     pending_backport         what a hotfix sets that main lacks (its `record` is filled in);
                              `ends_backport` ends the one there is
@@ -41,7 +41,6 @@ class RecordDraft(EventDetails, frozen=True):
     files: Mapping[str, bytes] | None = None
     overlay: str = ""
     hold: Hold | None = None
-    lifts_hold: bool = False
     rejects: tuple[str, ...] = ()
     pending_backport: PendingBackport | None = None
     ends_backport: bool = False
@@ -143,7 +142,7 @@ def _release(state: EnvironmentState | None) -> Release:
 def _hold(state: EnvironmentState | None, draft: RecordDraft) -> Hold | None:
     if draft.hold is not None:
         return _joined(draft.hold, state.hold if state else None, draft.created_at)
-    if draft.event is Event.RESUME or draft.lifts_hold or state is None:
+    if draft.event is Event.RESUME or state is None:
         return None
     return state.hold
 
