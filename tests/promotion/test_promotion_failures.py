@@ -138,6 +138,7 @@ def test_20_nothing_is_promoted_onto_a_hand_edit(pipeline: Pipeline) -> None:
         pipeline.promote("staging")
 
 
+@pytest.mark.decisive
 def test_22_a_render_that_lost_much_is_refused(pipeline: Pipeline) -> None:
     pipeline.commit({"policies/shop/kustomization.yaml": "resources: []\n"}, "shop: none")
     with pytest.raises(RefusedError, match="1 resource, and had 2"):

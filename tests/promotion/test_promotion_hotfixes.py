@@ -72,6 +72,7 @@ def test_24_a_hotfix_needs_a_request_to_main(pipeline: Pipeline) -> None:
     assert not promoted.git(pipeline.hub, "tag", "--list")
 
 
+@pytest.mark.decisive
 def test_24_a_hotfix_starts_from_what_the_environment_has(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
     pipeline.promoted("prod")

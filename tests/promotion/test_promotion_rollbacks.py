@@ -160,6 +160,7 @@ def test_a_rollback_is_undone_by_another_one(pipeline: Pipeline) -> None:
     assert forth.state.rejected == (bad.release, back.record.release)
 
 
+@pytest.mark.decisive
 def test_a_rollback_tells_who_made_it_why_and_by_which_ticket(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
     record = pipeline.roll_back("staging", 1).record
@@ -167,6 +168,7 @@ def test_a_rollback_tells_who_made_it_why_and_by_which_ticket(pipeline: Pipeline
     assert record.hold is not None
     assert record.hold.reason == "rolled back to sequence 1: 503 in checkout"
     assert record.hold.by == "promoter"
+    assert record.hold.blocks == (Event.PROMOTE, Event.HOTFIX)
     assert [(bypass.gate, bypass.ticket) for bypass in record.bypasses] == [("PR12", "INC-12")]
     with pipeline.session() as session:
         prepared = prepare_rollback(session, "staging", 1, reason="503 in checkout")
