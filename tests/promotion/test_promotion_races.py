@@ -52,6 +52,7 @@ def test_01_of_two_requests_the_first_merge_makes_the_other_unmergeable(
         pipeline.merge(first.pull.number)
 
 
+@pytest.mark.decisive
 def test_01_an_older_release_is_not_proposed_over_a_newer_one(pipeline: Pipeline) -> None:
     behind = pipeline.another("behind")
     pipeline.commit({RULE: promoted.RULE + "  exportTo: [.]\n"}, "shop: only here")

@@ -12,6 +12,8 @@ from meshgate.errors import (
     UsageError,
     WaitingError,
 )
+from meshgate.model import Resource, SchemaViolation
+from meshgate.promotion import rollback
 from meshgate.promotion.environment_state import Event
 from meshgate.promotion.ledger import read_ledger
 from meshgate.promotion.rollback import prepare_rollback, recorded_bytes
@@ -186,3 +188,18 @@ def test_a_rollback_is_made_anew_on_demand(pipeline: Pipeline) -> None:
     second = pipeline.roll_back("staging", 1, refresh=True)
     assert second.pushed
     assert second.pull.number == first.pull.number
+
+
+@pytest.mark.decisive
+def test_what_the_cluster_would_not_take_today_is_not_rolled_back_to(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.promoted("staging")
+
+    def refused(resources: list[Resource], **_: object) -> list[SchemaViolation]:
+        return [SchemaViolation("SH002", resources[0], "spec", "it is no field any more")]
+
+    monkeypatch.setattr(rollback, "check", refused)
+    with pytest.raises(RefusedError, match="which refuses what was there then") as told:
+        pipeline.roll_back("staging", 1)
+    assert told.value.why.endswith(": it is no field any more")
