@@ -241,6 +241,7 @@ def test_a_check_that_never_starts_is_told_with_the_reason(story: Story) -> None
     assert story.statuses()["evidence"] == "pending"
 
 
+@pytest.mark.decisive
 @pytest.mark.parametrize(
     ("by", "state", "message"),
     [

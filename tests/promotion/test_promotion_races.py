@@ -132,6 +132,7 @@ def test_06_a_hotfix_and_a_promotion_leave_each_other_open(pipeline: Pipeline) -
         pipeline.promote("prod", refresh=True)
 
 
+@pytest.mark.decisive
 def test_27_a_push_between_judgement_and_merge_is_not_merged(pipeline: Pipeline) -> None:
     opened = pipeline.promote("staging")
     forge = pipeline.local()
