@@ -6,8 +6,10 @@ import pytest
 
 import promoted
 from meshgate.errors import RefusedError
+from meshgate.promotion import merge as merging
 from meshgate.promotion import names
-from meshgate.promotion.forges import HeadMovedError, Merged
+from meshgate.promotion.forges import HeadMovedError, PullRequest
+from meshgate.promotion.judge import HeadJudgement, judge
 from meshgate.promotion.line import hold, write
 from meshgate.promotion.promote import PromoteOptions, prepare_promotion
 from meshgate.promotion.pull_request import propose
@@ -133,17 +135,18 @@ def test_06_a_hotfix_and_a_promotion_leave_each_other_open(pipeline: Pipeline) -
 
 
 @pytest.mark.decisive
-def test_27_a_push_between_judgement_and_merge_is_not_merged(pipeline: Pipeline) -> None:
+def test_27_a_push_between_judgement_and_merge_is_not_merged(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = pipeline.promote("staging")
-    forge = pipeline.local()
-    real = forge.merge
 
-    def late(number: int, *, head_sha: str, method: str, message: str) -> Merged:
+    def late(session: Session, head: str, *, pull: PullRequest | None = None) -> HeadJudgement:
+        """All is read and judged, and then somebody pushes."""
+        judgement = judge(session, head, pull=pull)
         edited(pipeline, opened.pull.head)
-        return real(number, head_sha=head_sha, method=method, message=message)
+        return judgement
 
-    forge.merge = late  # type: ignore[method-assign] # a fault
-    pipeline.forge = forge
+    monkeypatch.setattr(merging, "judge", late)
     before = pipeline.main()
     with pytest.raises(HeadMovedError) as raised:
         pipeline.merge(opened.pull.number)
