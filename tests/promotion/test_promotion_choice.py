@@ -11,8 +11,6 @@ from meshgate.promotion.promote import choose_release, newer_releases, passed_up
 from pipeline import ENVIRONMENTS, Pipeline, mode
 from pushed import RULE
 
-pytestmark = pytest.mark.sampled(every=3)
-
 
 def chosen(pipeline: Pipeline, environment: str, wanted: str = "") -> Release:
     with pipeline.session() as session:

@@ -32,8 +32,6 @@ from meshgate.repository import Repository, commit_files
 from places import REPOSITORY
 from promoted import Promoted, commit, current, git, owned, promote
 
-pytestmark = pytest.mark.sampled(every=2)
-
 ALL_GREEN = dict.fromkeys(
     ["scope", "reproducible", "order", "soak", "window", "effects", "evidence", "gate"], "success"
 )
@@ -241,7 +239,6 @@ def test_a_check_that_never_starts_is_told_with_the_reason(story: Story) -> None
     assert story.statuses()["evidence"] == "pending"
 
 
-@pytest.mark.decisive
 @pytest.mark.parametrize(
     ("by", "state", "message"),
     [

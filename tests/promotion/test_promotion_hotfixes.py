@@ -14,8 +14,6 @@ from meshgate.promotion.session import Session
 from pipeline import Pipeline
 from pushed import RULE, repair
 
-pytestmark = pytest.mark.sampled(every=3)
-
 
 def test_24_a_hotfix_is_owed_until_main_has_it(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
@@ -72,7 +70,6 @@ def test_24_a_hotfix_needs_a_request_to_main(pipeline: Pipeline) -> None:
     assert not promoted.git(pipeline.hub, "tag", "--list")
 
 
-@pytest.mark.decisive
 def test_24_a_hotfix_starts_from_what_the_environment_has(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
     pipeline.promoted("prod")
@@ -145,7 +142,6 @@ def test_a_hotfix_passes_over_what_never_had_it(pipeline: Pipeline) -> None:
     assert tag == fixed.source.commit
 
 
-@pytest.mark.decisive
 def test_a_hotfix_and_a_rollback_are_judged_by_the_rules_before_too(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

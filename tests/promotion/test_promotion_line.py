@@ -14,8 +14,6 @@ from meshgate.promotion.line import hold, reject, resume, write
 from pipeline import ENVIRONMENTS, Pipeline
 from pushed import repair
 
-pytestmark = pytest.mark.sampled(every=3)
-
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
 
 
@@ -125,7 +123,6 @@ def test_a_record_is_not_made_before_the_last_one(
     assert record.created_at == (last if is_of_the_last else pipeline.now)
 
 
-@pytest.mark.decisive
 def test_a_pause_stops_whatever_goes_forward(pipeline: Pipeline) -> None:
     paused = f"{ENVIRONMENTS}paused: {{by: ops, reason: an audit}}\n"
     pipeline.commit({"environments.yaml": paused}, "all is paused")

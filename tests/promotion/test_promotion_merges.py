@@ -17,8 +17,6 @@ from meshgate.promotion.record import pull_request_of, record
 from pipeline import ENVIRONMENTS, Pipeline, mode
 from pushed import repair
 
-pytestmark = pytest.mark.sampled(every=3)
-
 
 def test_what_is_closed_is_not_merged(pipeline: Pipeline) -> None:
     opened = pipeline.promote("staging")

@@ -21,8 +21,6 @@ from pipeline import Pipeline, mode
 from promotion_samples import replace
 from pushed import RULE
 
-pytestmark = pytest.mark.sampled(every=3)
-
 
 def test_16_a_release_that_was_rejected_below_is_closed(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
@@ -162,7 +160,6 @@ def test_a_rollback_is_undone_by_another_one(pipeline: Pipeline) -> None:
     assert forth.state.rejected == (bad.release, back.record.release)
 
 
-@pytest.mark.decisive
 def test_a_rollback_tells_who_made_it_why_and_by_which_ticket(pipeline: Pipeline) -> None:
     pipeline.promoted("staging")
     record = pipeline.roll_back("staging", 1).record
@@ -190,7 +187,6 @@ def test_a_rollback_is_made_anew_on_demand(pipeline: Pipeline) -> None:
     assert second.pull.number == first.pull.number
 
 
-@pytest.mark.decisive
 def test_what_the_cluster_would_not_take_today_is_not_rolled_back_to(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
