@@ -104,7 +104,7 @@ def case(name: str) -> Path:
     return found
 
 
-def told(found: Linted) -> str:
+def rules_that_speak(found: Linted) -> str:
     """The rules that say something."""
     return " ".join(sorted(f"{x['rule']}{'' if x['decided'] else '?'}" for x in found.findings))
 
@@ -119,7 +119,7 @@ def test_what_is_right_is_said(name: str, tmp_path: Path, capsys: Capture) -> No
     (tmp_path / "mesh.yaml").write_text(right.mesh, encoding="utf-8")
     mesh = ["--mesh", tmp_path / "mesh.yaml"] if right.mesh else []
 
-    assert told(lint(capsys, case(name), *mesh)) == right.findings
+    assert rules_that_speak(lint(capsys, case(name), *mesh)) == right.findings
     assert main(["calls", *map(str, [case(name), *mesh]), "--format", "json"]) == 0
     calls = json.loads(capsys.readouterr().out)["calls"]
     ends = Counter(each["outcome"] for each in calls)
@@ -142,7 +142,7 @@ def test_what_a_change_does_is_said(name: str, tmp_path: Path, capsys: Capture) 
         del changed[gone]
     write_files(tmp_path, changed)
 
-    assert told(judged(capsys, "-C", tmp_path, "validate", environment)) == findings
+    assert rules_that_speak(judged(capsys, "-C", tmp_path, "validate", environment)) == findings
     main(["-C", str(tmp_path), "diff", "--env", environment])
     assert effect in " ".join(capsys.readouterr().out.split())
 
@@ -176,7 +176,7 @@ def test_what_is_advised_helps(name: str, capsys: Capture) -> None:
     ],
 )
 def test_trees_of_real_repositories(tree: str, findings: str, capsys: Capture) -> None:
-    assert told(lint(capsys, REPOSITORIES / tree)) == findings
+    assert rules_that_speak(lint(capsys, REPOSITORIES / tree)) == findings
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_trees_of_real_repositories(tree: str, findings: str, capsys: Capture) -
     ],
 )
 def test_policy_repositories_of_real_shape(tree: str, findings: str, capsys: Capture) -> None:
-    assert told(judged(capsys, "-C", REPOSITORIES / tree, "validate")) == findings
+    assert rules_that_speak(judged(capsys, "-C", REPOSITORIES / tree, "validate")) == findings
 
 
 def rows_of_page() -> dict[str, str]:

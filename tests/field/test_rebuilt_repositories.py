@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from field_trees import Capture, lint
-from test_field_wrong import rows_of_page, told
+from test_field_wrong import rows_of_page, rules_that_speak
 
 REBUILT = Path(__file__).parent / "rebuilt"
 # The findings (`?`: undecided), and how many files are listed as not read.
@@ -24,7 +24,7 @@ def test_a_whole_repository_is_judged(name: str, capsys: Capture) -> None:
     findings, unread = RIGHT[name]
     linted = lint(capsys, REBUILT / name)
 
-    assert told(linted) == findings
+    assert rules_that_speak(linted) == findings
     assert len(linted.unread) == unread
     assert rows_of_page()[f"rebuilt/{name}"].startswith(findings)
 

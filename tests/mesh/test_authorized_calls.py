@@ -38,7 +38,7 @@ from meshgate.rules.ca008_broken_expectation import end_of
 pytestmark = pytest.mark.sampled(every=2)
 
 
-def told(model: Mesh, client: str = "a/ui") -> tuple[Outcome, Verdict, tuple[str, ...]]:
+def ending(model: Mesh, client: str = "a/ui") -> tuple[Outcome, Verdict, tuple[str, ...]]:
     place, _, name = client.partition("/")
     (call,) = model.calls(model.workload(place, name))
     admission = call.delivery.admission
@@ -46,7 +46,7 @@ def told(model: Mesh, client: str = "a/ui") -> tuple[Outcome, Verdict, tuple[str
 
 
 def test_without_policies_nothing_is_asked() -> None:
-    assert told(shop()) == (Outcome.OK_MTLS, Verdict.WORKS, ())
+    assert ending(shop()) == (Outcome.OK_MTLS, Verdict.WORKS, ())
     assert shop().admissions.is_empty
 
 
@@ -55,7 +55,7 @@ def test_a_policy_without_rules_denies_everybody(place: str) -> None:
     model = shop(policy("deny-all", place))
 
     for client in ("a/ui", "a/old", "b/cart"):
-        assert told(model, client) == (Outcome.DENIED, Verdict.BROKEN, ())
+        assert ending(model, client) == (Outcome.DENIED, Verdict.BROKEN, ())
     assert model.counts() == {Outcome.DENIED: 3}
 
 
@@ -78,19 +78,19 @@ def test_a_denial_names_the_policy_of_its_own_server() -> None:
 def test_identity_is_what_mutual_tls_proves() -> None:
     model = shop(allow(source={"namespaces": ["a"]}))
 
-    assert told(model)[0] is Outcome.OK_MTLS
-    assert told(model, "a/old")[0] is Outcome.DENIED
-    assert told(model, "b/cart")[0] is Outcome.DENIED
+    assert ending(model)[0] is Outcome.OK_MTLS
+    assert ending(model, "a/old")[0] is Outcome.DENIED
+    assert ending(model, "b/cart")[0] is Outcome.DENIED
     # Plaintext proves nothing, also of a client with a sidecar.
     plain = destination_rule("d", "a", "cart.b.svc.cluster.local", "DISABLE")
-    assert told(shop(plain, allow(source={"namespaces": ["a"]})))[0] is Outcome.DENIED
-    assert told(shop(plain, allow(source={"notNamespaces": ["x"]})))[0] is Outcome.OK_PLAINTEXT
+    assert ending(shop(plain, allow(source={"namespaces": ["a"]})))[0] is Outcome.DENIED
+    assert ending(shop(plain, allow(source={"notNamespaces": ["x"]})))[0] is Outcome.OK_PLAINTEXT
 
 
 def test_some_requests_depend() -> None:
     model = shop(allow(methods=["GET"], paths=["/orders/*"]))
 
-    assert told(model) == (Outcome.OK_MTLS, Verdict.DEPENDS, ("GET /orders/*",))
+    assert ending(model) == (Outcome.OK_MTLS, Verdict.DEPENDS, ("GET /orders/*",))
     (call,) = model.calls(model.workload("a", "ui"))
     assert call.delivery.admission is not None
     assert call.delivery.admission.allows is Allows.SOME
@@ -99,7 +99,7 @@ def test_some_requests_depend() -> None:
 def test_what_strict_refuses_is_no_matter_of_policies() -> None:
     model = shop(peer_authentication("s", "b", "STRICT"), policy("deny-all"))
 
-    assert told(model, "a/old")[0] is Outcome.REFUSED
+    assert ending(model, "a/old")[0] is Outcome.REFUSED
 
 
 def test_an_authorizer_that_is_asked_leaves_the_call_open() -> None:
@@ -117,12 +117,12 @@ CUSTOM = policy("ext", action="CUSTOM", provider={"name": "guard"}, rules=[ADMIN
 
 def test_what_no_authorizer_is_asked_about_keeps_its_answer() -> None:
     model = shop(CUSTOM, extension_providers=GUARD)
-    assert told(model) == (Outcome.OK_MTLS, Verdict.DEPENDS, ("all but /admin*",))
+    assert ending(model) == (Outcome.OK_MTLS, Verdict.DEPENDS, ("all but /admin*",))
     denied = policy("d", action="DENY", rules=[{"to": [{"operation": {"methods": ["PUT"]}}]}])
-    assert told(shop(CUSTOM, denied, extension_providers=GUARD))[1] is Verdict.DEPENDS
+    assert ending(shop(CUSTOM, denied, extension_providers=GUARD))[1] is Verdict.DEPENDS
     everything = allow(paths=["/admin/*"])
-    assert told(shop(CUSTOM, everything, extension_providers=GUARD))[1] is Verdict.UNKNOWN
-    assert told(shop(CUSTOM, policy("deny-all"), extension_providers=GUARD))[1] is Verdict.BROKEN
+    assert ending(shop(CUSTOM, everything, extension_providers=GUARD))[1] is Verdict.UNKNOWN
+    assert ending(shop(CUSTOM, policy("deny-all"), extension_providers=GUARD))[1] is Verdict.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_all_of_ipv4_is_everybody_only_where_pods_have_no_other_addresses(
 def test_a_port_without_protocol_may_be_either() -> None:
     rule = allow(methods=["GET"])
     plain = shop_of("tcp-x:80")
-    assert told(mesh(*plain, rule))[0] is Outcome.DENIED
+    assert ending(mesh(*plain, rule))[0] is Outcome.DENIED
     either = shop_of("other:80")
-    outcome, verdict, _ = told(mesh(*either, rule))
+    outcome, verdict, _ = ending(mesh(*either, rule))
     assert (outcome, verdict) == (Outcome.UNKNOWN, Verdict.UNKNOWN)
 
 

@@ -62,7 +62,7 @@ def peer(dice: random.Random) -> Object:
     return own
 
 
-def told(model: Mesh) -> list[object]:
+def all_classes(model: Mesh) -> list[object]:
     """All that is said of all classes of calls."""
     return [
         (
@@ -88,7 +88,7 @@ def test_they_are_those_that_a_list_has(seed: int, monkeypatch: pytest.MonkeyPat
         assert any(policy.rules(Direction.INGRESS) for policy in model.packets.policies)
         parts = [each for each in groups(model) if each.part is not None and not each.profile]
         assert bool(parts) is (few == 4)
-        answers.append(told(model))
+        answers.append(all_classes(model))
     assert answers[0] == answers[1]
 
 

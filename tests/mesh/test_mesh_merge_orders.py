@@ -92,9 +92,9 @@ def test_so_it_does_for_several_pools_by_origin(
 
     def both(order: Sequence[DestinationRule]) -> object:
         members = [each for each in order if each in other]
-        return said(order), said(members)
+        return contributions(order), contributions(members)
 
-    def said(order: Sequence[DestinationRule]) -> object:
+    def contributions(order: Sequence[DestinationRule]) -> object:
         """Which rule says what, in each entry; who is only listed first says nothing."""
         return tuple(
             (entry.policy is not None and entry.origin[1], entry.origin[2])  # type: ignore[index] # not None

@@ -238,7 +238,7 @@ def test_each_hop_by_way_of_a_waypoint_is_a_connection_of_its_own() -> None:
     enrolled = service("cart", "b", labels={"istio.io/use-waypoint": "way"})
     own = {"gateway.networking.k8s.io/gateway-name": "way"}
 
-    def told(*policies: Object) -> Outcome:
+    def outcome(*policies: Object) -> Outcome:
         return ends(cluster(gateway, enrolled, *policies, plane="ambient"))["a/ui"]
 
     at_way = policy("way", "b", podSelector={"matchLabels": own})
@@ -252,12 +252,12 @@ def test_each_hop_by_way_of_a_waypoint_is_a_connection_of_its_own() -> None:
         policyTypes=["Egress"],
         egress=[to({**places(team="blue"), **pods(**own)}, ports=[{"port": 15008}])],
     )
-    assert told() is Outcome.OK_MTLS
-    assert told(at_way) is Outcome.BLOCKED
-    assert told(at_cart) is Outcome.BLOCKED
+    assert outcome() is Outcome.OK_MTLS
+    assert outcome(at_way) is Outcome.BLOCKED
+    assert outcome(at_cart) is Outcome.BLOCKED
     # The client's own way to the endpoint need not be open.
-    assert told(from_way) is Outcome.OK_MTLS
-    assert told(from_way, out) is Outcome.OK_MTLS
+    assert outcome(from_way) is Outcome.OK_MTLS
+    assert outcome(from_way, out) is Outcome.OK_MTLS
     model = cluster(gateway, enrolled, at_way, plane="ambient")
     found = explained(model)
     assert "Into waypoint b/way, to port 15008" in explain.text([found], Options(width=200))
@@ -336,10 +336,10 @@ def test_a_policy_of_other_pods_changes_nothing(
         other["metadata"]["name"] = f"other{number}"
         other["spec"]["podSelector"] = {"matchLabels": {"app": "nobody"}}
 
-    def told(*more: Object) -> list[tuple[str, str, int, Outcome]]:
+    def all_ends(*more: Object) -> list[tuple[str, str, int, Outcome]]:
         return sorted(
             (str(call.client), call.service.host, call.port.number, call.outcome)
             for call in mesh(*objects, *policies, *more).calls()
         )
 
-    assert told(*others) == told()
+    assert all_ends(*others) == all_ends()

@@ -50,16 +50,16 @@ def test_the_repair_that_explain_names_mends_the_call_and_isolates_nothing_else(
 ) -> None:
     policies, count = BLOCKED_WAYS[name]
     model = cluster(*policies, plane=plane)
-    told = explained(model)
-    written = [repair.manifest for repair in told.repairs]
+    explanation = explained(model)
+    written = [repair.manifest for repair in explanation.repairs]
 
-    assert explain.outcomes(told) == ["blocked"]
+    assert explain.outcomes(explanation) == ["blocked"]
     assert len(written) == count
     mended = cluster(*policies, *map(yaml, written), plane=plane)
     assert ends(mended)["a/ui"] is Outcome.OK_MTLS
     others = {client: end for client, end in ends(model).items() if client != "a/ui"}
     assert {client: end for client, end in ends(mended).items() if client != "a/ui"} == others
-    text = explain.text([told], Options(width=100))
+    text = explain.text([explanation], Options(width=100))
     assert "Which packets pass" in text
     assert ("15008" in text) is (plane == "ambient")
 
@@ -102,19 +102,19 @@ def test_who_is_in_no_inventory_is_told_of_where_no_known_call_says_it() -> None
     named = policy("p", "b", **only, ingress=[from_(places(team="green"))])
     other = policy("p", "b", **only, ingress=[from_(places(team="green"), places(team="grey"))])
 
-    def told(*both: Object) -> list[tuple[str, Change, bool]]:
+    def changes(*both: Object) -> list[tuple[str, Change, bool]]:
         found = effect(*(cluster(spare, each) for each in both))
         calls_ = (*found.calls, *found.open_calls)
         assert {str(each.endpoint) for each in calls_} <= {"b/spare:8080"}
         return [(each.clients.label, each.change, each.decided) for each in calls_]
 
     anybody = "anybody who proves no identity"
-    assert told(shut, wide) == [(anybody, Change.OPENED, True)]
-    assert told(wide, shut) == [(anybody, Change.CLOSED, True)]
-    assert told(shut, named) == [(anybody, Change.OPENED, True)]
-    assert told(named, other) == [(anybody, Change.OPENED, False)]
-    assert told(other, named) == []
-    assert told(named, named) == []
+    assert changes(shut, wide) == [(anybody, Change.OPENED, True)]
+    assert changes(wide, shut) == [(anybody, Change.CLOSED, True)]
+    assert changes(shut, named) == [(anybody, Change.OPENED, True)]
+    assert changes(named, other) == [(anybody, Change.OPENED, False)]
+    assert changes(other, named) == []
+    assert changes(named, named) == []
 
 
 def test_a_label_of_a_client_is_what_lets_it_in() -> None:

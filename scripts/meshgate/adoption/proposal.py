@@ -101,7 +101,7 @@ def propose(
             if built is not None:
                 proposed.append(Proposed(built, tuple(named_by)))
     proposed.sort(key=lambda each: (usual_place(each.environment.name), each.environment.name))
-    proposed = _told_apart(proposed, unknown)
+    proposed = _each_source_once(proposed, unknown)
     done, findings = _judged(contents, proposed, files, settings)
     unknown += (f"{name} was not read: {why}" for name, why in contents.unread.items())
     baseline = taken(findings)
@@ -141,7 +141,7 @@ def narrowed(
     )
 
 
-def _told_apart(proposed: Sequence[Proposed], unknown: list[str]) -> list[Proposed]:
+def _each_source_once(proposed: Sequence[Proposed], unknown: list[str]) -> list[Proposed]:
     """Each source once: two environments that follow one folder are one under two names."""
     by_sources: dict[str, Proposed] = {}
     for each in proposed:

@@ -166,8 +166,8 @@ def print_undecided(notes: Iterable[str]) -> None:
 
 def print_failures(failures: Mapping[str, MeshgateError]) -> None:
     """Say on standard error which environments could not be judged, and why."""
-    told = ((name, str(failure)) for name, failure in failures.items())
-    for message, names in shared_failures(told).items():
+    messages = ((name, str(failure)) for name, failure in failures.items())
+    for message, names in shared_failures(messages).items():
         were = agree(len(names), "was", "were")
         where = f"{enumerated(names)} {were} not judged: " if names[0] else ""
         print(f"meshgate: {where}{printable(message)}", file=sys.stderr)

@@ -103,8 +103,8 @@ class References(Struct, frozen=True):
         for entry in entries:
             if entry.get("mode") == PINNED:
                 continue
-            said = [entry.get(key) for key in (*SOURCE_KEYS, *TELLING)]
-            key = json.dumps(said, sort_keys=True, default=str)
+            deciding = [entry.get(key) for key in (*SOURCE_KEYS, *TELLING)]
+            key = json.dumps(deciding, sort_keys=True, default=str)
             other = first.setdefault(key, entry)
             if other is not entry:
                 source = next(each for each in SOURCE_KEYS if each in entry)

@@ -366,10 +366,10 @@ class Admissions:
         for sent in governed:
             for each in (sent, *sent.alternatives):
                 if each.endpoint is not None and (each.tunnel or each.transport in _PROVEN):
-                    classes.update(dict.fromkeys(self._told_apart(each, call.port.protocol)))
+                    classes.update(dict.fromkeys(self._classes_at(each, call.port.protocol)))
         return [each for each in classes if call.clients.has(each)]
 
-    def _told_apart(self, sent: Delivery, protocol: str) -> Iterable[ClientClass]:
+    def _classes_at(self, sent: Delivery, protocol: str) -> Iterable[ClientClass]:
         """The classes that some rule which is asked about a delivery may tell from all others."""
         assert sent.endpoint is not None
         if sent.passage is not None:

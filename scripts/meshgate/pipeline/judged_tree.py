@@ -26,13 +26,13 @@ SECTION = "trees"
 # A new commit asks for its own entry, of a size that grows with the repository.
 DAYS_UNREAD = 7
 # Part of every key: raise it when what is kept changes.
-FORMAT = "2"
+FORMAT = "3"
 
 
 class KnownEnvironment(Struct, frozen=True):
     """A verdict without findings, and a digest of all that decided it beside files of sources."""
 
-    said: str
+    decided_by: str
     verdict: EnvironmentVerdict
 
 
@@ -86,7 +86,7 @@ class JudgedTree:
             return
         every = {**new, **self.found}
         known = [
-            KnownEnvironment(self._said(each), every[each.name])
+            KnownEnvironment(self._decided_by(each), every[each.name])
             for each in self._question.environments
             if each.name in every
         ]
@@ -98,17 +98,19 @@ class JudgedTree:
     ) -> dict[str, EnvironmentVerdict]:
         """What is kept of a tree, of environments of which the same is said now."""
         try:
-            kept = msgspec.convert(self._cache.get(self._key(tree)), list[KnownEnvironment])
+            entries = msgspec.convert(self._cache.get(self._key(tree)), list[KnownEnvironment])
         except msgspec.ValidationError:
             return {}
-        known = {each.verdict.environment: each for each in kept}
+        known = {each.verdict.environment: each for each in entries}
         return {
             each.name: known[each.name].verdict
             for each in environments
-            if each.name in known and not each.helm and known[each.name].said == self._said(each)
+            if each.name in known
+            and not each.helm
+            and known[each.name].decided_by == self._decided_by(each)
         }
 
-    def _said(self, environment: Environment) -> str:
+    def _decided_by(self, environment: Environment) -> str:
         return digest(msgspec.json.encode(environment), *dated_inputs(environment, self._place))
 
     def _key(self, tree: str) -> str:

@@ -151,8 +151,8 @@ def _ports(mesh: Mesh, workload: Workload, number: str) -> Iterable[int]:
     if number:
         return [int(number)]
     # Ports that are kept from the proxy are named there and perhaps nowhere else.
-    kept = workload.uncaptured_inbound - AGENT_PORTS
-    return [*sorted({*mesh.listening(workload), *kept}), ANY_PORT]
+    uncaptured = workload.uncaptured_inbound - AGENT_PORTS
+    return [*sorted({*mesh.listening(workload), *uncaptured}), ANY_PORT]
 
 
 RULE = Rule(

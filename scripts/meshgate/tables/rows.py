@@ -185,7 +185,7 @@ def _call(each: CallClass, delivery: Delivery, *, outside: bool) -> Row:
 
 def _policy(judged: Judged, resource: Resource) -> Row:
     place = judged.locate(resource, "")
-    said = json.dumps(resource.value, sort_keys=True, default=str)
+    content = json.dumps(resource.value, sort_keys=True, default=str)
     return (
         resource.api_version,
         resource.kind,
@@ -193,7 +193,7 @@ def _policy(judged: Judged, resource: Resource) -> Row:
         resource.name,
         place.file if place else None,
         place.line if place else None,
-        hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16],
     )
 
 

@@ -194,12 +194,12 @@ def _heading(diff: Diff) -> str:
     named = enumerated(each.environment for each in changed)
     loosened = sum(len(each.effect.loosened) for each in changed)
     worst = [
-        *_would(changed, *BREAKING),
-        *_told(loosened, "port", describe.PORT_VERBS[Strength.LOOSENED]),
-        *_would(changed, Change.EXPOSED, Change.OPENED),
+        *_calls_would(changed, *BREAKING),
+        *_would(loosened, "port", describe.PORT_VERBS[Strength.LOOSENED]),
+        *_calls_would(changed, Change.EXPOSED, Change.OPENED),
     ]
     # It is what STRICT is for, and no good news all the same.
-    worst = worst or _would(changed, Change.SHUT_OUT)
+    worst = worst or _calls_would(changed, Change.SHUT_OUT)
     safe = all(each.effect.is_safe for each in changed)
     way = f"the way there is {'safe' if safe else 'unsafe'}"
     # A way that is safe is no news beside what the change does once it is there.
@@ -209,16 +209,16 @@ def _heading(diff: Diff) -> str:
     return f"{', '.join(parts)}, in {named}" if worst else f"changes {named}: {', '.join(parts)}"
 
 
-def _would(changed: Sequence[Compared], *changes: Change) -> list[str]:
+def _calls_would(changed: Sequence[Compared], *changes: Change) -> list[str]:
     """`2 calls would break`, for each of these changes that there is."""
     return [
         text
         for change in changes
         for count in [sum(x.count for each in changed for x in each.effect.of(change))]
-        for text in _told(count, "call", describe.VERBS[change])
+        for text in _would(count, "call", describe.VERBS[change])
     ]
 
 
-def _told(count: int, noun: str, verb: describe.Verb) -> list[str]:
+def _would(count: int, noun: str, verb: describe.Verb) -> list[str]:
     would = f"{describe.WOULD}{describe.infinitive(verb)}"
     return [f"{plural(count, noun)} {would}"] if count else []

@@ -47,8 +47,8 @@ class StepsText:
         yield self.style("dim", plain(f"{self.answer.base} -> {self.answer.head}"))
         alike: dict[tuple[str, str], list[str]] = {}
         for planned in self.answer.environments:
-            told = describe.verdict(planned), _colour(planned)
-            alike.setdefault(told, []).append(planned.environment)
+            heading = describe.verdict(planned), _colour(planned)
+            alike.setdefault(heading, []).append(planned.environment)
         for (verdict, colour), these in alike.items():
             for line in wrap(plain(f"{enumerated(these)}: {verdict}."), self.width):
                 yield self.style("bold", self.style(colour, line))
