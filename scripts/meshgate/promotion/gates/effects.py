@@ -46,7 +46,8 @@ def judge(gate: GateEntry, candidate: Candidate) -> GateResult:
         return failed(gate, "; ".join(over))
     summary = ", ".join(f"{counted[key]} {key}" for key in limits)
     if accepted and gate.breaks is not None:
-        summary += f" beside {breaks} that waivers/{candidate.name}.yaml accepts"
+        # As groups of clients: so they are acknowledged, and so records tell them.
+        summary += f" beside {len(effect.breaks)} that waivers/{candidate.name}.yaml accepts"
     return passed(gate, summary)
 
 
