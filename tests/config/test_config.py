@@ -220,7 +220,7 @@ def test_scalars_are_those_of_json(text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", sorted((REPOSITORY / "schemas/meshgate").glob("*.json")), ids=str
+    "schema", sorted((REPOSITORY / "schemas/meshgate").glob("*.json")), ids=lambda path: path.name
 )
 @pytest.mark.sampled(every=2)
 def test_schemas_are_sound_and_closed(schema: Path) -> None:
