@@ -34,8 +34,8 @@ from meshgate.pipeline.affected import affected
 from meshgate.pipeline.manifests import read_manifests
 from meshgate.pipeline.raised_severities import loose_environment
 from meshgate.pipeline.reports import (
-    UNDECIDED,
     exit_code,
+    fail_on_floor,
     failures_of,
     notes_on,
     report_of,
@@ -45,7 +45,6 @@ from meshgate.pipeline.reports import (
 from meshgate.pipeline.selected_rules import narrow
 
 ENVIRONMENTS = "environments.yaml"
-ERROR = "error"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -80,8 +79,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"nothing to judge: {error.what}")
         return 0
     environment = loose_environment(root / options.mesh if options.mesh else None)
-    by_floor = UNDECIDED if environment.require.refuses_undecided else ERROR
-    fail_on = options.fail_on or by_floor
+    fail_on = options.fail_on or fail_on_floor([environment])
     how = settings(options, complete=options.mesh is not None)
     judged = judge(manifests.environments(environment), manifests.files(environment), how)
     failures = failures_of(judged)

@@ -13,12 +13,10 @@ from meshgate.config import Configuration
 from meshgate.model import Environment
 from meshgate.pipeline import with_upstream
 from meshgate.pipeline.commit import commit_of
-from meshgate.pipeline.reports import NEVER, UNDECIDED
+from meshgate.pipeline.reports import NEVER, UNDECIDED, fail_on_floor
 from meshgate.pipeline.shard_part import WholeRun
 from meshgate.pipeline.shards import Shard, parsed, read_times, shares
 from meshgate.pipeline.verdicts import clusters_of
-
-ERROR = "error"
 
 
 class Sharded(Struct, frozen=True):
@@ -70,7 +68,7 @@ def sharded(
 ) -> Sharded:
     """The share of this run, all of it without `--shard`. Raises UsageError."""
     shard = parsed(options.shard) if options.shard else Shard(1, 1)
-    floor = UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
+    floor = fail_on_floor(wanted)
     times = read_times(options.times) if options.times else {}
     run = with_upstream(wanted, configuration.environments)
     parts = shares(wanted, shard.count, times)

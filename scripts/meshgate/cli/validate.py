@@ -27,13 +27,13 @@ from meshgate.cli.meshes import view_of
 from meshgate.cli.options import add_follow_ups, add_jobs, add_judging, add_narrowing, cache_folder
 from meshgate.cli.output import publish_report, write
 from meshgate.cli.request import folder, judging, load, print_failures, print_refused, settings
-from meshgate.cli.sharding import ERROR, add_shards, sharded
+from meshgate.cli.sharding import add_shards, sharded
 from meshgate.errors import MeshgateError, RefusedError
 from meshgate.model import Environment, Report
 from meshgate.pipeline import Folder, Judged, judge
 from meshgate.pipeline.affected import affected
 from meshgate.pipeline.outcome import RunOutcome, ending
-from meshgate.pipeline.reports import NEVER, UNDECIDED
+from meshgate.pipeline.reports import NEVER, UNDECIDED, fail_on_floor
 from meshgate.pipeline.shard_part import part_text
 from meshgate.pipeline.targets import select
 from meshgate.pipeline.verdict import EnvironmentVerdict
@@ -73,9 +73,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = select(environments, options.environments)
     if options.changed_since:
         wanted = changed(root, wanted, options.changed_since, cache_folder(options))
-    fail_on = options.fail_on or (
-        UNDECIDED if any(each.require.refuses_undecided for each in wanted) else ERROR
-    )
+    fail_on = options.fail_on or fail_on_floor(wanted)
     note = "" if wanted else f"no environment's inputs changed since {options.changed_since}"
     share = sharded(options, configuration, wanted, note=note)
     everything, wanted = wanted == list(environments), share.own

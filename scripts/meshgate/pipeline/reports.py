@@ -8,7 +8,16 @@ from typing import Protocol
 from meshgate.effect import Effect
 from meshgate.errors import MeshgateError, SourcesError, gravest
 from meshgate.mesh import DataPlane, Mesh, Outcome, ServerMode
-from meshgate.model import Baselined, Failure, Finding, Position, Report, Severity, Tally
+from meshgate.model import (
+    Baselined,
+    Environment,
+    Failure,
+    Finding,
+    Position,
+    Report,
+    Severity,
+    Tally,
+)
 from meshgate.pipeline.judged import INVENTORY_KINDS, Judged
 from meshgate.rules.context import Context
 from meshgate.rules.judge import order
@@ -16,6 +25,7 @@ from meshgate.wording import agree, plural
 
 # The level of `--fail-on` at which findings never end a run with 1.
 NEVER = "never"
+ERROR = "error"
 UNDECIDED = "undecided"
 LEVELS = ("error", "warning", UNDECIDED, NEVER)
 
@@ -158,6 +168,11 @@ def undecided_note(judged: Iterable[Judged], fail_on: str) -> list[str]:
         sum(mesh.counts()[Outcome.UNKNOWN] for mesh in meshes),
         sum(not answer.decided for mesh in meshes for answer in modes_of(mesh)),
     )
+
+
+def fail_on_floor(environments: Iterable[Environment]) -> str:
+    """What `--fail-on` is where nobody says it: as `require.undecided` of some environment asks."""
+    return UNDECIDED if any(each.require.refuses_undecided for each in environments) else ERROR
 
 
 def undecided_changes(effects: Iterable[Effect], fail_on: str) -> list[str]:
